@@ -1,0 +1,52 @@
+/** A JSON value as clients send it in `google.protobuf.Struct` fields. Treated as immutable everywhere. */
+export type JsonValue = string | number | boolean | null | JsonValue[] | JsonObject;
+
+/** A JSON object: options, args, details and result data. */
+export type JsonObject = { [key: string]: JsonValue };
+
+/** True for objects, false for arrays, null and scalars. */
+export function isJsonObject(value: JsonValue | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * JSON Merge Patch (RFC 7396, section 2) on objects: keys of `patch` replace those of `target`, objects merge, null
+ * removes a key. Neither input is changed. Recursion is bounded by the JSON depth limit of a request.
+ */
+export function mergePatch(target: JsonObject, patch: JsonObject): JsonObject {
+  const merged = new Map(Object.entries(target));
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) {
+      merged.delete(key);
+    } else if (isJsonObject(value)) {
+      const base = merged.get(key);
+      merged.set(key, mergePatch(isJsonObject(base) ? base : {}, value));
+    } else {
+      merged.set(key, value);
+    }
+  }
+  // fromEntries defines own properties, so a key such as "__proto__" stays data.
+  return Object.fromEntries(merged);
+}
+
+/** Structural equality; the order of object keys does not matter. */
+export function jsonEqual(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
+  if (a === b) return true;
+  if (Array.isArray(a) && Array.isArray(b)) {
+    return a.length === b.length && a.every((item, index) => jsonEqual(item, b[index]));
+  }
+  if (!isJsonObject(a) || !isJsonObject(b)) return false;
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => Object.hasOwn(b, key) && jsonEqual(a[key], b[key]));
+}
+
+/** True when objects and lists nest deeper than `limit`; the top level counts as 1. Iterative: callers choose the depth. */
+export function isDeeperThan(value: JsonValue, limit: number): boolean {
+  const open: { readonly value: JsonValue; readonly depth: number }[] = [{ value, depth: 1 }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next.value !== 'object' || next.value === null) continue;
+    if (next.depth > limit) return true;
+    for (const child of Object.values(next.value)) open.push({ value: child, depth: next.depth + 1 });
+  }
+  return false;
+}
