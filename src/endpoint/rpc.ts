@@ -1,0 +1,25 @@
+import type { WatchItem, WatchSubscription } from '../service/orchestrator.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/**
+ * What a repeat of a call does: nothing (`READ`), nothing more than the first (`IDEMPOTENT`), nothing more if it carries
+ * a request_id (`BY_REQUEST_ID`), or it is not implemented (`NONE`).
+ */
+export type Idempotency = 'READ' | 'IDEMPOTENT' | 'BY_REQUEST_ID' | 'NONE';
+
+/** One RPC as a transport serves it. What it takes is of unknown shape; the schema is behind `call`. */
+export type UnaryRpc<Res> = {
+  readonly kind: 'UNARY';
+  readonly idempotency: Idempotency;
+  readonly call: Endpoint<unknown, Res>;
+};
+
+/** An RPC that answers with a stream: `call` resolves when the subscription stands. */
+export type StreamRpc = {
+  readonly kind: 'SERVER_STREAM';
+  readonly idempotency: Idempotency;
+  readonly call: Endpoint<unknown, WatchSubscription>;
+};
+
+/** What a stream carries. */
+export type StreamItem = WatchItem;

@@ -1,0 +1,128 @@
+import { z } from 'zod';
+import type { JsonObject } from '../../domain/json.ts';
+import { isDeeperThan } from '../../domain/json.ts';
+import type { Limits } from '../../domain/limits.ts';
+import { fault } from './fault.ts';
+
+/** 9999-12-31T23:59:59.999Z, the last time that a Timestamp can carry. */
+const LAST_TIME_MS = 253_402_300_799_999;
+
+/** No duration is longer than a hundred years, so that no due time leaves the range of a Timestamp. */
+const LONGEST_DURATION_MS = 36_500 * 24 * 3_600_000;
+
+const CONTROL_CHARACTER = /\p{Cc}/u;
+
+/** One of the given values; unknown enum numbers come through the codec as numbers and are named in the error. */
+export function oneOf<const T extends readonly string[]>(values: T) {
+  return z.enum(values, {
+    error: ({ input }) => `must be ${values.join(', ')}, not ${typeof input === 'number' ? `number ${input}` : input}`,
+  });
+}
+
+/** A field that may be unset. Its type keeps the key, as plain requests do: `T | undefined`, never a missing key. */
+export function unset<T>(schema: z.ZodType<T>): z.ZodType<T | undefined> {
+  return schema.optional();
+}
+
+/** Free text. Only its encoding is checked; the size of a message bounds it. */
+export const text = z.string().check((checked) => {
+  if (!checked.value.isWellFormed()) fault(checked, 'must be valid Unicode');
+});
+
+/** A count, version or revision that has to be given as zero or more. */
+export const naturalNumber = z.number().check((checked) => {
+  if (!Number.isSafeInteger(checked.value) || checked.value < 0) fault(checked, 'must not be negative');
+});
+
+/** Milliseconds since the epoch. */
+export const time = z.number().check((checked) => {
+  if (!(checked.value >= 0 && checked.value <= LAST_TIME_MS)) fault(checked, 'must be between the years 1970 and 9999');
+});
+
+/** Milliseconds, zero or more. */
+export const duration = z.number().check((checked) => {
+  if (!(checked.value >= 0)) fault(checked, 'must not be negative');
+  else if (checked.value > LONGEST_DURATION_MS) fault(checked, 'must be at most 36500 days');
+});
+
+/** The fields that depend on the configured limits. */
+export function limitedFields(limits: Limits) {
+  const identifier = (maxBytes: number) =>
+    z.string().check((checked) => {
+      const wrong = idFault(checked.value, maxBytes);
+      if (wrong !== undefined) fault(checked, wrong);
+    });
+  const id = identifier(limits.idBytes);
+  const optionalIdentifier = (maxBytes: number) =>
+    z.string().check((checked) => {
+      const wrong = checked.value === '' ? undefined : idFault(checked.value, maxBytes);
+      if (wrong !== undefined) fault(checked, wrong);
+    });
+  return {
+    /** The name of something: required. */
+    id,
+    /** A name, or empty for none. */
+    optionalId: optionalIdentifier(limits.idBytes),
+    /** Names a result's owner; an attempt's is its stage's id with the index behind it. */
+    ownerId: identifier(limits.idBytes + ':4294967295'.length),
+    requestId: z.string().check((checked) => {
+      const { value } = checked;
+      if (value.length > limits.requestIdChars) fault(checked, `must have at most ${limits.requestIdChars} characters`);
+      else if (value !== '' && idFault(value, value.length * 3) !== undefined) fault(checked, 'must be printable text');
+    }),
+    idList: z.array(id).check((checked) => {
+      if (checked.value.length <= limits.nodesPerWrite) return;
+      fault(checked, `must have at most ${limits.nodesPerWrite} entries`, [], 'REQUEST_LIMIT_EXCEEDED');
+    }),
+    metadata: z.custom<Readonly<Record<string, string>>>().check((checked) => {
+      for (const { path, message } of metadataFaults(checked.value, limits)) {
+        fault(checked, message, path, 'REQUEST_LIMIT_EXCEEDED');
+      }
+    }),
+    /** A page's size: larger ones than the limit are lowered to it; 0 stays 0. */
+    pageSize: naturalNumber.transform((size) => Math.min(size, limits.pageSize)),
+    /** Well-formed by what a transport decodes; its depth is not. */
+    json: z.custom<JsonObject>().check((checked) => {
+      if (!isDeeperThan(checked.value, limits.jsonDepth)) return;
+      fault(checked, `must not nest deeper than ${limits.jsonDepth} levels`, [], 'REQUEST_LIMIT_EXCEEDED');
+    }),
+  };
+}
+
+/** What is wrong with an identifier, or undefined. */
+function idFault(value: string, maxBytes: number): string | undefined {
+  if (value === '') return 'must not be empty';
+  // A UTF-16 unit takes at most three bytes of UTF-8, so most ids need no counting.
+  if (value.length * 3 > maxBytes && Buffer.byteLength(value) > maxBytes) return `must have at most ${maxBytes} bytes`;
+  if (!value.isWellFormed()) return 'must be valid Unicode';
+  return CONTROL_CHARACTER.test(value) ? 'must not contain control characters' : undefined;
+}
+
+type MetadataFault = { readonly path: readonly string[]; readonly message: string };
+
+function metadataFaults(metadata: Readonly<Record<string, string>>, limits: Limits): readonly MetadataFault[] {
+  const pairs = Object.entries(metadata);
+  if (pairs.length > limits.metadataPairs)
+    return [{ path: [], message: `must have at most ${limits.metadataPairs} pairs` }];
+  return pairs.flatMap(([key, value]): MetadataFault[] => {
+    if (Buffer.byteLength(key) > limits.metadataKeyBytes) {
+      return [{ path: [], message: `keys must have at most ${limits.metadataKeyBytes} bytes` }];
+    }
+    if (Buffer.byteLength(value) > limits.metadataValueBytes) {
+      return [{ path: [key], message: `must have at most ${limits.metadataValueBytes} bytes` }];
+    }
+    return [];
+  });
+}
+
+/** The fields of a node that carry JSON, by where they stand in its write. */
+export type JsonPart = { readonly path: readonly string[]; readonly value: JsonObject | undefined };
+
+/** The part with which a node's JSON gets larger than `maxBytes` (as UTF-8 text, all parts together), or undefined. */
+export function oversizedJson(parts: readonly JsonPart[], maxBytes: number): JsonPart | undefined {
+  let bytes = 0;
+  return parts.find(({ value }) => {
+    if (value !== undefined) bytes += Buffer.byteLength(JSON.stringify(value));
+    return bytes > maxBytes;
+  });
+}

@@ -1,0 +1,86 @@
+import process from 'node:process';
+import { ConfigError, loadConfig } from './config.ts';
+import type { Logger } from './domain/logger.ts';
+import { createLogger } from './platform/logger.ts';
+import { type RunningServer, startServer } from './server.ts';
+import { type OpenFailure, StorageOpenError } from './storage/sqlite/open-error.ts';
+
+/** How the process ends, after sysexits.h. Documented in docs/. */
+const exitStatus = {
+  ok: 0,
+  /** Bad configuration. */
+  config: 64,
+  addressInUse: 69,
+  /** A bug, or a storage that failed while it was in use: the log says which. */
+  fatal: 70,
+  /** Stopped by a second signal, or because draining took too long. */
+  forced: 1,
+} as const;
+
+const openFailureStatus: Readonly<Record<OpenFailure, number>> = {
+  SCHEMA_TOO_NEW: 65,
+  NOT_A_DATABASE: 66,
+  SQLITE_TOO_OLD: 71,
+  CANNOT_OPEN: 73,
+  READ_ONLY: 77,
+  LOCKED: 75,
+};
+
+/** What stopping may take beyond the drain: ending commands and closing the database. */
+const CLOSE_MS = 2000;
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const log = createLogger({ level: config.logLevel });
+  process.on('uncaughtException', (error) => die(log, error));
+  const server = await startServer({ ...config, log, onFatal: (error) => die(log, error) });
+  log.info({ address: server.address, pid: process.pid, database: config.sqlitePath }, `serving on ${server.address}`);
+  stopOnSignals(server, log, config.drainTimeoutMs);
+}
+
+/** The first signal drains; a second one, or too long a drain, ends the process. */
+function stopOnSignals(server: RunningServer, log: Logger, drainTimeoutMs: number): void {
+  let isStopping = false;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (isStopping) force(log, `second signal (${signal})`);
+    isStopping = true;
+    log.info({ signal }, 'draining');
+    setTimeout(() => force(log, 'draining took too long'), drainTimeoutMs + CLOSE_MS).unref();
+    void server.stop().then(
+      () => {
+        log.info({}, 'stopped');
+        process.exit(exitStatus.ok);
+      },
+      (error: unknown) => die(log, error),
+    );
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+function force(log: Logger, why: string): never {
+  log.warn({}, `stopped by force: ${why}`);
+  process.exit(exitStatus.forced);
+}
+
+function die(log: Logger, error: unknown): never {
+  log.fatal({ err: error }, 'the server cannot go on');
+  process.exit(exitStatus.fatal);
+}
+
+/** The status for an error of starting, which is the operator's to put right. */
+function startStatus(error: unknown): number {
+  if (error instanceof ConfigError) return exitStatus.config;
+  if (error instanceof StorageOpenError) return openFailureStatus[error.kind];
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return exitStatus.addressInUse;
+  return exitStatus.fatal;
+}
+
+try {
+  await main();
+} catch (error) {
+  const status = startStatus(error);
+  const text = error instanceof Error ? (status === exitStatus.fatal ? error.stack : error.message) : String(error);
+  process.stderr.write(`turboci: ${text}\n`);
+  process.exit(status);
+}

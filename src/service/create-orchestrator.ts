@@ -1,0 +1,84 @@
+import type { Limits } from '../domain/limits.ts';
+import type { ExecutionPolicy } from '../domain/policy.ts';
+import type { Clock, Ids, Random } from '../domain/ports.ts';
+import type { Storage } from '../storage/storage.ts';
+import { Editor } from './edit/editor.ts';
+import { BuiltinDispatcher } from './execution/builtin-dispatcher.ts';
+import { Executions } from './execution/executions.ts';
+import { recoverBuiltinAttempts } from './execution/recovery.ts';
+import { StageControl } from './execution/stage-control.ts';
+import { Timers } from './execution/timers.ts';
+import type { Executor } from './executor/executor.ts';
+import { Nodes } from './nodes.ts';
+import type { BackgroundService, Orchestrator } from './orchestrator.ts';
+import { RequestMemory } from './request-memory.ts';
+import type { ServiceLog } from './service-log.ts';
+import { PlanFeeds } from './watch/plan-feeds.ts';
+import { Watches } from './watch/watches.ts';
+import { WorkPlans } from './work-plans.ts';
+
+export type OrchestratorDeps = {
+  readonly storage: Storage;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly random: Random;
+  readonly limits: Limits;
+  readonly policyDefaults: ExecutionPolicy;
+  /** By runner type; those switched off included. */
+  readonly executors: ReadonlyMap<string, Executor>;
+  /** Builtin attempts that run at the same time. */
+  readonly executorConcurrency: number;
+  readonly log: ServiceLog;
+};
+
+/** The orchestrator with its background work. */
+export type RunningOrchestrator = BackgroundService & {
+  readonly orchestrator: Orchestrator;
+  /** Ends all watches with UNAVAILABLE and refuses new ones: the first step of a drain. */
+  drain(): void;
+};
+
+/**
+ * Wires the service. `start` first ends what the last process left running, then begins to dispatch; requests may be
+ * served from then on. `stop` leaves running attempts to the recovery of the next start.
+ */
+export function createOrchestrator(deps: OrchestratorDeps): RunningOrchestrator {
+  const { storage, clock, limits, log } = deps;
+  const editor = new Editor(deps);
+  const feeds = new PlanFeeds();
+  const executions = new Executions();
+  const dispatcher = new BuiltinDispatcher({ ...deps, editor, executions, concurrency: deps.executorConcurrency });
+  const timers = new Timers({ storage, editor, clock, log });
+  const requestMemory = new RequestMemory({ storage, clock, log });
+  for (const listener of [feeds, dispatcher, timers]) editor.listen(listener);
+
+  const plans = new WorkPlans({ ...deps, editor });
+  const nodes = new Nodes({ storage, editor, clock, limits, rules: deps });
+  const watches = new Watches({ storage, clock, limits, feeds });
+  const stages = new StageControl({ storage, editor, feeds, runNow: (claim) => dispatcher.runNow(claim) });
+
+  const orchestrator: Orchestrator = {
+    createWorkPlan: (ctx, request) => plans.create(ctx, request),
+    getWorkPlan: (ctx, request) => plans.get(ctx, request),
+    listWorkPlans: (ctx, request) => plans.list(ctx, request),
+    cancelWorkPlan: (ctx, request) => plans.cancel(ctx, request),
+    writeNodes: (ctx, request) => nodes.write(ctx, request),
+    queryNodes: (ctx, request) => nodes.query(ctx, request),
+    watchWorkPlan: (ctx, request) => watches.subscribe(ctx, request),
+    runStage: (ctx, request) => stages.run(ctx, request),
+    cancelStage: (ctx, request) => stages.cancel(ctx, request),
+  };
+  const background: readonly BackgroundService[] = [timers, dispatcher, requestMemory];
+  return {
+    orchestrator,
+    drain: () => watches.drain(),
+    start: async () => {
+      await recoverBuiltinAttempts({ storage, editor, log });
+      for (const service of background) await service.start();
+    },
+    stop: async () => {
+      watches.drain();
+      for (const service of background.toReversed()) await service.stop();
+    },
+  };
+}

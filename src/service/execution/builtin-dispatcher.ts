@@ -1,0 +1,184 @@
+import { AppError } from '../../domain/error.ts';
+import type { PlanHistoryEvent } from '../../domain/event.ts';
+import type { Limits } from '../../domain/limits.ts';
+import type { CancelTimer, Clock, Ids } from '../../domain/ports.ts';
+import type { Storage } from '../../storage/storage.ts';
+import type { EditEffects } from '../edit/edit-effects.ts';
+import type { CommitListener, Editor } from '../edit/editor.ts';
+import type { Executor } from '../executor/executor.ts';
+import type { BackgroundService } from '../orchestrator.ts';
+import type { ServiceLog } from '../service-log.ts';
+import { type ClaimedTask, claimNext } from './claim.ts';
+import { ExecutionRun } from './execution-run.ts';
+import type { Executions } from './executions.ts';
+import { ReadyRing } from './ready-ring.ts';
+
+/** After a failed look at storage the dispatcher tries again after this time. */
+const RETRY_MS = 1000;
+
+export type BuiltinDispatcherDeps = {
+  readonly storage: Storage;
+  readonly editor: Editor;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly limits: Limits;
+  readonly log: ServiceLog;
+  readonly executions: Executions;
+  readonly executors: ReadonlyMap<string, Executor>;
+  /** Builtin attempts that run at the same time. */
+  readonly concurrency: number;
+};
+
+/**
+ * Starts builtin attempts as soon as they are committed. The queue is in storage; memory holds only which plans have
+ * something in it, and a timer for the next end of a backoff. Woken by commits, it never polls.
+ */
+export class BuiltinDispatcher implements BackgroundService, CommitListener {
+  readonly #deps: BuiltinDispatcherDeps;
+  readonly #ready = new ReadyRing();
+  readonly #runs = new Set<Promise<void>>();
+  #slotsTaken = 0;
+  #isRunning = false;
+  #backoffAt: number | undefined;
+  #cancelBackoff: CancelTimer = () => {};
+
+  constructor(deps: BuiltinDispatcherDeps) {
+    this.#deps = deps;
+  }
+
+  async start(): Promise<void> {
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    await this.#lookAround();
+  }
+
+  /** Tells running executors to stop and waits for them; their attempts are left for recovery. */
+  async stop(): Promise<void> {
+    this.#isRunning = false;
+    this.#cancelBackoff();
+    this.#deps.executions.abortAll({ kind: 'SERVER_STOPS', reason: 'the server stops' });
+    while (this.#runs.size > 0) await Promise.all(this.#runs);
+  }
+
+  planChanged(_planId: string, _events: readonly PlanHistoryEvent[]): void {}
+
+  effectsDue(planId: string, effects: EditEffects): void {
+    for (const { executionId, reason } of effects.stops) {
+      this.#deps.executions.abort(executionId, { kind: 'ORDERED', reason });
+    }
+    if (effects.availableAt === undefined) return;
+    if (effects.availableAt > this.#deps.clock.now()) this.#wakeAt(effects.availableAt);
+    else this.#wake(planId);
+  }
+
+  /**
+   * Executes an attempt that somebody else claims under the given execution id, beside the queue and its slots. Resolves
+   * when the claim is made; rejects if it failed.
+   */
+  async runNow(claim: (executionId: string) => Promise<ClaimedTask | undefined>): Promise<void> {
+    const { ids, executions } = this.#deps;
+    const executionId = ids.execution();
+    const signal = executions.add(executionId);
+    const claimed = await claim(executionId).catch((error: unknown) => {
+      executions.remove(executionId);
+      throw error;
+    });
+    if (claimed === undefined || !this.#isRunning) executions.remove(executionId);
+    else this.#track(this.#execute(claimed, signal).finally(() => executions.remove(executionId)));
+  }
+
+  #wake(planId: string): void {
+    this.#ready.add(planId);
+    this.#fill();
+  }
+
+  /** Starts claims while slots are free and plans are ready; claims made in one turn share a commit. */
+  #fill(): void {
+    while (this.#isRunning && this.#slotsTaken < this.#deps.concurrency) {
+      const planId = this.#ready.take();
+      if (planId === undefined) return;
+      this.#slotsTaken += 1;
+      this.#track(this.#serve(planId));
+    }
+  }
+
+  /** Background work that a stop waits for. */
+  #track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.#runs.delete(tracked));
+    this.#runs.add(tracked);
+  }
+
+  /** One slot's turn with a plan: claim one attempt, put the plan back in the ring, execute. Never rejects. */
+  async #serve(planId: string): Promise<void> {
+    const { ids, executions } = this.#deps;
+    const executionId = ids.execution();
+    // Known before the claim commits, so that an order to stop from the very next commit finds it.
+    const signal = executions.add(executionId);
+    try {
+      const claimed = await this.#claim(planId, executionId);
+      if (claimed === undefined || !this.#isRunning) return;
+      this.#wake(planId);
+      await this.#execute(claimed, signal);
+    } finally {
+      executions.remove(executionId);
+      this.#slotsTaken -= 1;
+      this.#fill();
+    }
+  }
+
+  async #claim(planId: string, executionId: string): Promise<ClaimedTask | undefined> {
+    const { editor, clock, log } = this.#deps;
+    try {
+      return await editor.edit(planId, { actor: 'server', reason: '' }, {
+        change: (edit) => claimNext(edit, executionId, clock.now()),
+        answer: async (_saved, claimed) => claimed,
+      });
+    } catch (error) {
+      if (error instanceof AppError && error.reason === 'WORK_PLAN_NOT_FOUND') return undefined;
+      log.warn({ work_plan_id: planId, err: error }, 'a builtin attempt can not be started yet');
+      this.#wakeAt(this.#deps.clock.now() + RETRY_MS);
+      return undefined;
+    }
+  }
+
+  #execute({ runnerType, task }: ClaimedTask, signal: AbortSignal): Promise<void> {
+    const executor = this.#deps.executors.get(runnerType);
+    const run = new ExecutionRun(this.#deps, runnerType, task);
+    const usable = executor?.enabled ? executor : unusableExecutor(runnerType, executor);
+    return run.run(usable, signal, () => !this.#isRunning);
+  }
+
+  /** Has the dispatcher look for available attempts at this time; an earlier wake-up stands. */
+  #wakeAt(at: number): void {
+    if (!this.#isRunning || (this.#backoffAt !== undefined && this.#backoffAt <= at)) return;
+    this.#cancelBackoff();
+    this.#backoffAt = at;
+    this.#cancelBackoff = this.#deps.clock.after(at - this.#deps.clock.now(), () => {
+      this.#backoffAt = undefined;
+      this.#track(this.#lookAround());
+    });
+  }
+
+  /** Finds every plan with available attempts, and when the next backoff ends. */
+  async #lookAround(): Promise<void> {
+    const { storage, clock, log } = this.#deps;
+    try {
+      const now = clock.now();
+      const { plans, next } = await storage.read(async ({ builtinQueue }) => ({
+        plans: await builtinQueue.plansWithAvailable(now),
+        next: await builtinQueue.nextAvailableAt(now),
+      }));
+      for (const planId of plans) this.#wake(planId);
+      if (next !== undefined) this.#wakeAt(next);
+    } catch (error) {
+      log.warn({ err: error }, 'the queue of builtin attempts can not be read yet');
+      this.#wakeAt(clock.now() + RETRY_MS);
+    }
+  }
+}
+
+/** Stands in for an executor that this server does not have, or has switched off since: the attempt fails and says so. */
+function unusableExecutor(runnerType: string, known: Executor | undefined): Executor {
+  const message = known === undefined ? `this server has no executor "${runnerType}"` : `${runnerType} is switched off`;
+  return { runnerType, enabled: false, check: () => [], execute: () => Promise.reject(new Error(message)) };
+}

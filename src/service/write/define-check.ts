@@ -1,0 +1,74 @@
+import { flatten, sameGroups } from '../../domain/dependency/flatten.ts';
+import { AppError, invariant } from '../../domain/error.ts';
+import { jsonEqual, type JsonObject, mergePatch } from '../../domain/json.ts';
+import type { NodeRef } from '../../domain/node.ts';
+import { viewOf } from '../../domain/dependency/view.ts';
+import { immutable } from './declare-nodes.ts';
+import { assertTargetsExist } from './targets.ts';
+import type { CheckOp, WriteContext } from './write-context.ts';
+
+/** Applies kind, options and dependencies: writable in PLANNING, later only as a repeat that changes nothing. */
+export async function defineCheck(context: WriteContext, op: CheckOp): Promise<void> {
+  setKind(context, op);
+  await mergeOptions(context, op);
+  await replaceDependencies(context, op);
+}
+
+function setKind({ edit }: WriteContext, { write, draft, path }: CheckOp): void {
+  const { kind, state } = draft.current;
+  if (write.kind === '' || write.kind === kind) return;
+  if (kind !== '') throw immutable(refOf(draft.current.id), 'kind', path, `is fixed once set (it is "${kind}")`);
+  if (state === 'FINAL') throw immutable(refOf(draft.current.id), 'kind', path, 'can not change: the check is FINAL');
+  edit.changeCheck(draft, { kind: write.kind });
+}
+
+async function mergeOptions({ edit, rules }: WriteContext, { write, draft, path }: CheckOp): Promise<void> {
+  if (write.options === undefined) return;
+  const { id, state } = draft.current;
+  const stored = draft.before === undefined ? undefined : await edit.uow.checks.options(edit.before.id, id);
+  const merged = mergePatch(stored ?? {}, write.options);
+  if (stored !== undefined && jsonEqual(merged, stored)) return;
+  if (state !== 'PLANNING') {
+    throw immutable(refOf(id), 'options', path, `are writable in PLANNING only (the check is ${state})`);
+  }
+  assertJsonSize(merged, rules.limits.jsonBytes, `options of check "${id}"`);
+  draft.options = merged;
+  edit.changeCheck(draft);
+}
+
+/** RESOURCE_EXHAUSTED when a merge has grown a value beyond what a node may hold. */
+export function assertJsonSize(value: JsonObject, limit: number, what: string): void {
+  const size = Buffer.byteLength(JSON.stringify(value));
+  if (size <= limit) return;
+  throw new AppError('JSON_SIZE_LIMIT', `${what} would have ${size} bytes as JSON after the merge; at most ${limit} are allowed`, {
+    metadata: { limit: String(limit), size: String(size) },
+  });
+}
+
+async function replaceDependencies(context: WriteContext, { write, draft, path }: CheckOp): Promise<void> {
+  const { edit } = context;
+  if (write.dependencies === undefined) return;
+  const { id, state } = draft.current;
+  const owner = { planId: edit.before.id, source: refOf(id), purpose: 'DEPENDENCIES' } as const;
+  const isNew = draft.before === undefined;
+  const stored = isNew ? undefined : await edit.uow.dependencies.get(owner);
+  if (sameGroups(write.dependencies, stored === undefined ? undefined : viewOf(stored))) return;
+  if (state !== 'PLANNING') {
+    throw immutable(refOf(id), 'dependencies', path, `are writable in PLANNING only (the check is ${state})`);
+  }
+  await assertTargetsExist(edit, write.dependencies, [...path, 'dependencies']);
+  const flattened = flatten(write.dependencies);
+  invariant('flat' in flattened, 'a dependency group passed validation and can not be flattened');
+  if (flattened.flat.edges.length === 0) {
+    await edit.uow.dependencies.remove(owner);
+  } else {
+    draft.unsavedTree = flattened.flat;
+    context.gained.push(refOf(id));
+  }
+  draft.writtenDependencies = viewOf(flattened.flat);
+  edit.changeCheck(draft);
+}
+
+function refOf(id: string): NodeRef {
+  return { type: 'CHECK', id };
+}

@@ -1,0 +1,129 @@
+import { isBuiltin } from '../../domain/stage.ts';
+import type { AttemptKey, AttemptReader, AttemptRepository } from '../attempt-repository.ts';
+import {
+  attemptColumns,
+  fromAttemptRow,
+  fromProgressRow,
+  progressColumns,
+  type StoredAttemptRow,
+  toAttemptRow,
+} from './attempt-row.ts';
+import { fromJson, toJson } from './json-column.ts';
+import type { Arg, Statements } from './statements.ts';
+
+export function attemptReader(statements: Statements): AttemptReader {
+  const get = statements.prepare((db, arg: Arg<AttemptKey>) =>
+    db
+      .selectFrom('stage_attempts')
+      .select(attemptColumns)
+      .where('work_plan_id', '=', arg('planId'))
+      .where('stage_id', '=', arg('stageId'))
+      .where('idx', '=', arg('idx'))
+      .compile(),
+  );
+  const details = statements.prepare((db, arg: Arg<AttemptKey>) =>
+    db
+      .selectFrom('stage_attempts')
+      .select('details_json')
+      .where('work_plan_id', '=', arg('planId'))
+      .where('stage_id', '=', arg('stageId'))
+      .where('idx', '=', arg('idx'))
+      .compile(),
+  );
+  return {
+    async get(key) {
+      const row = get.get(key);
+      return row && fromAttemptRow(row);
+    },
+    async details(key) {
+      return fromJson(details.get(key)?.details_json ?? null);
+    },
+  };
+}
+
+export function attemptRepository(statements: Statements): AttemptRepository {
+  const insert = statements.insert('stage_attempts', [...attemptColumns, 'due_at', 'runner_type', 'builtin']);
+  const update = statements.prepare((db, arg: Arg<StoredAttemptRow>) =>
+    db
+      .updateTable('stage_attempts')
+      .set({
+        state: arg('state'),
+        process_uid: arg('process_uid'),
+        failure_message: arg('failure_message'),
+        failure_reason: arg('failure_reason'),
+        failure_at: arg('failure_at'),
+        execution_id: arg('execution_id'),
+        runner_id: arg('runner_id'),
+        updated_at: arg('updated_at'),
+        started_at: arg('started_at'),
+        ended_at: arg('ended_at'),
+        available_at: arg('available_at'),
+        deadline: arg('deadline'),
+        heartbeat_by: arg('heartbeat_by'),
+        cancel_by: arg('cancel_by'),
+        progress_percent: arg('progress_percent'),
+        progress_count: arg('progress_count'),
+        block_new_attempts: arg('block_new_attempts'),
+        due_at: arg('due_at'),
+      })
+      .where('work_plan_id', '=', arg('work_plan_id'))
+      .where('stage_id', '=', arg('stage_id'))
+      .where('idx', '=', arg('idx'))
+      .compile(),
+  );
+  const setDetails = statements.prepare((db, arg: Arg<AttemptKey & { details: string | null }>) =>
+    db
+      .updateTable('stage_attempts')
+      .set({ details_json: arg('details') })
+      .where('work_plan_id', '=', arg('planId'))
+      .where('stage_id', '=', arg('stageId'))
+      .where('idx', '=', arg('idx'))
+      .compile(),
+  );
+  const appendProgress = statements.insert('attempt_progress', [
+    'work_plan_id',
+    'stage_id',
+    'idx',
+    'position',
+    ...progressColumns,
+  ]);
+  const findProgress = statements.prepare((db, arg: Arg<AttemptKey & { idempotencyKey: string }>) =>
+    db
+      .selectFrom('attempt_progress')
+      .select(progressColumns)
+      .where('work_plan_id', '=', arg('planId'))
+      .where('stage_id', '=', arg('stageId'))
+      .where('idx', '=', arg('idx'))
+      .where('idempotency_key', '=', arg('idempotencyKey'))
+      .compile(),
+  );
+  return {
+    ...attemptReader(statements),
+    async insert({ attempt, runnerType }) {
+      insert.run({ ...toAttemptRow(attempt), runner_type: runnerType, builtin: Number(isBuiltin(runnerType)) });
+    },
+    async update(attempt) {
+      update.runOnOne(toAttemptRow(attempt));
+    },
+    async setDetails(key, details) {
+      setDetails.runOnOne({ ...key, details: toJson(details) });
+    },
+    async appendProgress({ planId, stageId, idx }, position, entry) {
+      appendProgress.run({
+        work_plan_id: planId,
+        stage_id: stageId,
+        idx,
+        position,
+        message: entry.message,
+        timestamp: entry.timestamp,
+        details_json: toJson(entry.details),
+        percent: entry.percent ?? null,
+        idempotency_key: entry.idempotencyKey === '' ? null : entry.idempotencyKey,
+      });
+    },
+    async findProgress(key, idempotencyKey) {
+      const row = findProgress.get({ ...key, idempotencyKey });
+      return row && fromProgressRow(row);
+    },
+  };
+}

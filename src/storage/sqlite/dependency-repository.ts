@@ -1,0 +1,140 @@
+import { sql } from 'kysely';
+import { satisfies } from '../../domain/outcome.ts';
+import type { Clock } from '../../domain/ports.ts';
+import type { DependencyReader, DependencyRepository } from '../dependency-repository.ts';
+import { conditionCodes, nodeTypeCodes, purposeCodes } from './codes.ts';
+import {
+  edgeColumns,
+  fromEdgeRow,
+  fromGroupRow,
+  type GroupKey,
+  groupColumns,
+  type OwnerKey,
+  toGroupKey,
+  toOwnerKey,
+  toResolution,
+} from './dependency-row.ts';
+import { dependencyTrees } from './dependency-trees.ts';
+import type { Arg, Statements } from './statements.ts';
+
+/** For each condition, whether an outcome satisfies it. */
+type Satisfied = { FINAL: number; SUCCEEDED: number; FAILED: number };
+
+export function dependencyReader(statements: Statements): DependencyReader {
+  const groups = statements.prepare((db, arg: Arg<OwnerKey>) =>
+    db
+      .selectFrom('dependency_groups')
+      .select(groupColumns)
+      .where('work_plan_id', '=', arg('work_plan_id'))
+      .where('source_type', '=', arg('source_type'))
+      .where('source_id', '=', arg('source_id'))
+      .where('purpose', '=', arg('purpose'))
+      .orderBy('group_index')
+      .compile(),
+  );
+  const edges = statements.prepare((db, arg: Arg<OwnerKey>) =>
+    db
+      .selectFrom('dependencies')
+      .select(edgeColumns)
+      .where('work_plan_id', '=', arg('work_plan_id'))
+      .where('source_type', '=', arg('source_type'))
+      .where('source_id', '=', arg('source_id'))
+      .where('purpose', '=', arg('purpose'))
+      .orderBy('id')
+      .compile(),
+  );
+  const targets = statements.prepare((db, arg: Arg<Omit<OwnerKey, 'purpose'>>) =>
+    db
+      .selectFrom('dependencies')
+      .select(['target_type', 'target_id'])
+      .distinct()
+      .where('work_plan_id', '=', arg('work_plan_id'))
+      .where('source_type', '=', arg('source_type'))
+      .where('source_id', '=', arg('source_id'))
+      .compile(),
+  );
+  return {
+    async get(owner) {
+      const key = toOwnerKey(owner);
+      const found = groups.all(key).map(fromGroupRow);
+      return found.length === 0 ? undefined : { groups: found, edges: edges.all(key).map(fromEdgeRow) };
+    },
+    async targets(planId, { type, id }) {
+      const key = { work_plan_id: planId, source_type: nodeTypeCodes.encode(type), source_id: id };
+      return targets.all(key).map((row) => ({ type: nodeTypeCodes.decode(row.target_type), id: row.target_id }));
+    },
+  };
+}
+
+export function dependencyRepository(statements: Statements, clock: Clock): DependencyRepository {
+  const trees = dependencyTrees(statements);
+  const resolveTarget = statements.prepare(
+    (db, arg: Arg<{ planId: string; type: string; id: string; at: number } & Satisfied>) =>
+      db
+        .updateTable('dependencies')
+        .set({
+          resolved: sql.lit(1),
+          satisfied: sql<number>`case condition
+            when ${sql.lit(conditionCodes.encode('SUCCEEDED'))} then ${arg('SUCCEEDED')}
+            when ${sql.lit(conditionCodes.encode('FAILED'))} then ${arg('FAILED')}
+            else ${arg('FINAL')} end`,
+          resolved_at: arg('at'),
+        })
+        .where('work_plan_id', '=', arg('planId'))
+        .where('target_type', '=', arg('type'))
+        .where('target_id', '=', arg('id'))
+        .where('tracked', '=', sql.lit(1))
+        .where('resolved', '=', sql.lit(0))
+        .returning(['source_type', 'source_id', 'purpose', 'group_index', 'satisfied'])
+        .compile(),
+  );
+  const group = statements.prepare((db, arg: Arg<GroupKey>) =>
+    db
+      .selectFrom('dependency_groups')
+      .select(groupColumns)
+      .where('work_plan_id', '=', arg('work_plan_id'))
+      .where('source_type', '=', arg('source_type'))
+      .where('source_id', '=', arg('source_id'))
+      .where('purpose', '=', arg('purpose'))
+      .where('group_index', '=', arg('group_index'))
+      .compile(),
+  );
+  return {
+    ...dependencyReader(statements),
+    async put(owner, flat, tracked) {
+      trees.put(owner, flat, tracked, clock.now());
+    },
+    async remove(owner) {
+      trees.remove(owner);
+    },
+    async startTracking(owner, flat) {
+      trees.startTracking(owner, flat, clock.now());
+    },
+    async recordResolution(planId, target, outcome, at) {
+      const rows = resolveTarget.all({
+        planId,
+        type: nodeTypeCodes.encode(target.type),
+        id: target.id,
+        at,
+        FINAL: Number(satisfies('FINAL', outcome)),
+        SUCCEEDED: Number(satisfies('SUCCEEDED', outcome)),
+        FAILED: Number(satisfies('FAILED', outcome)),
+      });
+      return rows.map((row) => ({
+        source: { type: nodeTypeCodes.decode(row.source_type), id: row.source_id },
+        purpose: purposeCodes.decode(row.purpose),
+        group: row.group_index,
+        resolution: toResolution(row.satisfied ?? 0),
+      }));
+    },
+    async group(owner, index) {
+      const row = group.get(toGroupKey(owner, index));
+      if (row === undefined) return undefined;
+      const { parent, tally } = fromGroupRow(row);
+      return { parent, tally };
+    },
+    async updateTally(owner, index, tally) {
+      trees.updateTally(owner, index, tally);
+    },
+  };
+}

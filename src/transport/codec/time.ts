@@ -1,0 +1,39 @@
+import type { Duration, Timestamp } from '@bufbuild/protobuf/wkt';
+
+const NANOS_PER_MS = 1_000_000;
+
+/** Milliseconds since the epoch as a Timestamp. */
+export function toTimestamp(ms: number): Timestamp {
+  const seconds = Math.floor(ms / 1000);
+  return {
+    $typeName: 'google.protobuf.Timestamp',
+    seconds: BigInt(seconds),
+    nanos: (ms - seconds * 1000) * NANOS_PER_MS,
+  };
+}
+
+/** The same for a time that may be unset. */
+export function toOptionalTimestamp(ms: number | undefined): Timestamp | undefined {
+  return ms === undefined ? undefined : toTimestamp(ms);
+}
+
+/** Whole milliseconds since the epoch, rounded down; out of range stays out of range. */
+export function fromTimestamp(timestamp: Timestamp): number {
+  return Number(timestamp.seconds) * 1000 + Math.floor(timestamp.nanos / NANOS_PER_MS);
+}
+
+/** Milliseconds as a Duration. */
+export function toDuration(ms: number): Duration {
+  const seconds = Math.trunc(ms / 1000);
+  return {
+    $typeName: 'google.protobuf.Duration',
+    seconds: BigInt(seconds),
+    nanos: Math.trunc((ms - seconds * 1000) * NANOS_PER_MS),
+  };
+}
+
+/** Whole milliseconds, away from zero: a duration that is given never becomes 0, which may mean "off". */
+export function fromDuration(duration: Duration): number {
+  const ms = Number(duration.seconds) * 1000 + duration.nanos / NANOS_PER_MS;
+  return ms < 0 ? Math.floor(ms) : Math.ceil(ms);
+}

@@ -1,0 +1,96 @@
+import { constants, type ServerHttp2Stream } from 'node:http2';
+import { Duplex } from 'node:stream';
+import { status as grpcStatus, type ServerInterceptingCallInterface } from '@grpc/grpc-js';
+import type { CancelTimer, Clock } from '../../domain/ports.ts';
+import { deadlineExceeded } from '../../endpoint/middleware/deadline.ts';
+import type { RequestContext } from '../../endpoint/request-context.ts';
+import { explained, type GrpcStatus } from './status.ts';
+
+/** How long an error may wait for a peer that does not read before its stream is reset. */
+const ERROR_GRACE_MS = 3000;
+
+/** The same for an answer: a large one over a slow line takes its time. */
+const ANSWER_GRACE_MS = 300_000;
+
+/** How long an ended call may keep its data waiting for the peer, in milliseconds. */
+export type CallGrace = { readonly errorMs: number; readonly answerMs: number };
+
+export const defaultCallGrace: CallGrace = { errorMs: ERROR_GRACE_MS, answerMs: ANSWER_GRACE_MS };
+
+/** One call from its headers to the end of its HTTP/2 stream, whichever service it is for. */
+export class OpenCall {
+  readonly path: string;
+  readonly call: ServerInterceptingCallInterface;
+  /** Set for calls of our own services once their headers are read. */
+  ctx: RequestContext | undefined;
+  readonly #stream: ServerHttp2Stream;
+  readonly #clock: Clock;
+  readonly #grace: CallGrace;
+  #isEnded = false;
+  #stopTimer: CancelTimer | undefined;
+
+  constructor(
+    path: string,
+    call: ServerInterceptingCallInterface,
+    clock: Clock,
+    grace: CallGrace,
+    onClose: () => void,
+  ) {
+    this.path = path;
+    this.call = call;
+    this.#clock = clock;
+    this.#grace = grace;
+    this.#stream = http2StreamOf(call);
+    this.#stream.once('close', () => {
+      this.#stopTimer?.();
+      onClose();
+    });
+    // grpc-js ends calls by itself too: it too goes through this property of the innermost call.
+    const send = call.sendStatus.bind(call);
+    call.sendStatus = (status) => this.#sendStatus(explained(status), send);
+  }
+
+  /** Ends the call; only the first status counts. */
+  end(status: GrpcStatus): void {
+    this.call.sendStatus(status);
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Bytes that the peer has not taken yet. */
+  get unsentBytes(): number {
+    return this.#stream.writableLength;
+  }
+
+  #sendStatus(status: GrpcStatus, send: (status: GrpcStatus) => void): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    if (status.code === grpcStatus.DEADLINE_EXCEEDED) this.ctx?.abort(deadlineExceeded());
+    send(status);
+    // Trailers come after all data, and a peer may keep its flow-control window shut for ever.
+    if (this.#stream.writableLength === 0 || this.#stream.destroyed) return;
+    const graceMs = status.code === grpcStatus.OK ? this.#grace.answerMs : this.#grace.errorMs;
+    this.#stopTimer = this.#clock.after(graceMs, () => this.#stream.close(resetCode(status.code)));
+  }
+}
+
+/** The HTTP/2 code that gRPC clients read as the status that could not be delivered. */
+function resetCode(code: grpcStatus): number {
+  return code === grpcStatus.RESOURCE_EXHAUSTED ? constants.NGHTTP2_ENHANCE_YOUR_CALM : constants.NGHTTP2_CANCEL;
+}
+
+/**
+ * The HTTP/2 stream of a call. grpc-js keeps it to itself, and offers no other way to give up a stream whose peer does
+ * not read. The tests of such peers notice if it moves.
+ */
+function http2StreamOf(call: ServerInterceptingCallInterface): ServerHttp2Stream {
+  const stream: unknown = Reflect.get(call, 'stream');
+  if (!isServerStream(stream)) throw new Error('grpc-js does not keep the HTTP/2 stream where it did');
+  return stream;
+}
+
+function isServerStream(value: unknown): value is ServerHttp2Stream {
+  return value instanceof Duplex && 'rstCode' in value && 'respond' in value;
+}

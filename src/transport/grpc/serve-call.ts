@@ -1,0 +1,117 @@
+import { Metadata } from '@grpc/grpc-js';
+import { AppError } from '../../domain/error.ts';
+import { callerGone } from '../../endpoint/middleware/deadline.ts';
+import type { RequestContext } from '../../endpoint/request-context.ts';
+import type { Method, StreamMethod, UnaryMethod } from '../method.ts';
+import { MessageOutlet } from './message-outlet.ts';
+import type { OpenCall } from './open-call.ts';
+import { okStatus, toGrpcStatus } from './status.ts';
+
+export type ServeDeps = {
+  /** Makes the context of a call from its headers. */
+  readonly context: (open: OpenCall, headers: Metadata) => RequestContext;
+  /** Turns what nobody foresaw into an AppError and logs it. */
+  readonly asAppError: (error: unknown, ctx: RequestContext) => AppError;
+  /** Largest message to send, in bytes. */
+  readonly maxSendBytes: number;
+};
+
+/** Runs one call of one of our methods: reads its single request, then answers it. */
+export function serveCall(open: OpenCall, method: Method, deps: ServeDeps): void {
+  const { call } = open;
+  let request: Uint8Array | undefined;
+  let isRepeated = false;
+  call.start({
+    onReceiveMetadata(headers) {
+      open.ctx = deps.context(open, headers);
+      call.startRead();
+    },
+    onReceiveMessage(message: unknown) {
+      isRepeated = request !== undefined;
+      if (message instanceof Uint8Array) request = message;
+      call.startRead();
+    },
+    onReceiveHalfClose() {
+      const { ctx } = open;
+      if (ctx === undefined) return;
+      if (request === undefined || isRepeated) {
+        open.end(toGrpcStatus(new AppError('MALFORMED_MESSAGE', 'the call takes exactly one request message')));
+        return;
+      }
+      void answer(open, ctx, method, request, deps);
+    },
+    onCancel() {
+      open.ctx?.abort(callerGone());
+    },
+  });
+}
+
+/** Never rejects: every failure is the status of the call. */
+async function answer(
+  open: OpenCall,
+  ctx: RequestContext,
+  method: Method,
+  request: Uint8Array,
+  deps: ServeDeps,
+): Promise<void> {
+  try {
+    if (method.kind === 'UNARY') await answerUnary(open, ctx, method, request, deps);
+    else await answerStream(open, ctx, method, request, deps);
+    open.end(okStatus);
+  } catch (error) {
+    open.end(toGrpcStatus(deps.asAppError(error, ctx)));
+  }
+}
+
+async function answerUnary(
+  open: OpenCall,
+  ctx: RequestContext,
+  method: UnaryMethod,
+  request: Uint8Array,
+  { maxSendBytes }: ServeDeps,
+): Promise<void> {
+  const response = await method.call(ctx, request);
+  if (response.byteLength > maxSendBytes) throw tooLarge(response.byteLength, maxSendBytes);
+  // The status follows at once: waiting for the message to go out first would cost a turn of the loop per call.
+  open.call.sendMessage(response, () => {});
+}
+
+async function answerStream(
+  open: OpenCall,
+  ctx: RequestContext,
+  method: StreamMethod,
+  request: Uint8Array,
+  { maxSendBytes, asAppError }: ServeDeps,
+): Promise<void> {
+  const { cut, messages } = await method.open(ctx, request);
+  const outlet = new MessageOutlet(open.call);
+  const end = (signal: AbortSignal) => () => {
+    open.end(toGrpcStatus(asAppError(signal.reason, ctx)));
+    outlet.close();
+  };
+  const onCut = end(cut);
+  const onAbort = end(ctx.signal);
+  cut.addEventListener('abort', onCut);
+  ctx.signal.addEventListener('abort', onAbort);
+  try {
+    if (cut.aborted) onCut();
+    if (ctx.signal.aborted) onAbort();
+    // Clients take the headers as the word that the subscription stands.
+    open.call.sendMetadata(new Metadata());
+    for await (const message of messages) {
+      if (open.isEnded) return;
+      if (message.byteLength > maxSendBytes) throw tooLarge(message.byteLength, maxSendBytes);
+      await outlet.send(message);
+      if (open.isEnded) return;
+    }
+  } finally {
+    cut.removeEventListener('abort', onCut);
+    ctx.signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function tooLarge(bytes: number, limit: number): AppError {
+  return new AppError('MESSAGE_TOO_LARGE', `the answer has ${bytes} bytes, the limit is ${limit}; ask for less`, {
+    metadata: { bytes: String(bytes), limit: String(limit) },
+  });
+}

@@ -1,0 +1,167 @@
+import {
+  Server,
+  ServerCredentials,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  type ServerOptions,
+} from '@grpc/grpc-js';
+import { AppError } from '../../domain/error.ts';
+import type { Logger } from '../../domain/logger.ts';
+import type { Clock, Ids } from '../../domain/ports.ts';
+import { draining } from '../../endpoint/middleware/deadline.ts';
+import { toAppError } from '../../endpoint/middleware/recover.ts';
+import { RequestContext } from '../../endpoint/request-context.ts';
+import type { Method } from '../method.ts';
+import { servedServices } from '../methods.ts';
+import { callFacts } from './call-headers.ts';
+import { CallRegistry } from './call-registry.ts';
+import { HEALTH_PATH, Health } from './health.ts';
+import { Listener, type ListenOptions } from './listener.ts';
+import { type CallGrace, defaultCallGrace, OpenCall } from './open-call.ts';
+import { addReflection } from './reflection.ts';
+import { type ServeDeps, serveCall } from './serve-call.ts';
+import { toGrpcStatus } from './status.ts';
+import { asBuffer, identity, interceptUnknownMethods } from './unknown-methods.ts';
+
+/** How messages and connections are bounded. Times in milliseconds; 0 = no such limit. */
+export type GrpcLimits = {
+  readonly maxReceiveBytes: number;
+  readonly maxSendBytes: number;
+  readonly maxConcurrentStreams: number;
+  readonly keepaliveTimeMs: number;
+  readonly keepaliveTimeoutMs: number;
+  readonly maxConnectionAgeMs: number;
+  readonly maxConnectionAgeGraceMs: number;
+  readonly maxConnectionIdleMs: number;
+};
+
+export type GrpcServerDeps = {
+  readonly methods: readonly Method[];
+  readonly limits: GrpcLimits;
+  readonly clock: Clock;
+  readonly ids: Ids;
+  readonly log: Logger;
+  readonly grace?: CallGrace;
+};
+
+/** Serves the methods over gRPC, with health and reflection beside them. */
+export class GrpcServer {
+  readonly #deps: GrpcServerDeps;
+  readonly #methods: ReadonlyMap<string, Method>;
+  readonly #calls = new CallRegistry();
+  readonly #health = new Health(servedServices.map((service) => service.typeName));
+  readonly #server: Server;
+  readonly #listener: Listener;
+  readonly #closeConnections: (graceMs: number) => void;
+  #isDraining = false;
+  #stopped: Promise<void> | undefined;
+
+  constructor(deps: GrpcServerDeps) {
+    this.#deps = deps;
+    this.#methods = new Map(deps.methods.map((method) => [pathOf(method), method]));
+    this.#server = new Server({ ...serverOptions(deps.limits), interceptors: [this.#interceptor()] });
+    for (const path of this.#methods.keys()) this.#server.register(path, () => {}, asBuffer, identity, 'unary');
+    this.#health.addTo(this.#server);
+    addReflection(this.#server, servedServices);
+    interceptUnknownMethods(this.#server);
+    const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#listener = new Listener((socket) => injector.injectConnection(socket));
+    this.#closeConnections = (graceMs) => injector.drain(graceMs);
+  }
+
+  /** Resolves with the port when calls are accepted; rejects with Node's error when it cannot listen. */
+  listen(options: ListenOptions): Promise<number> {
+    return this.#listener.listen(options);
+  }
+
+  /**
+   * Ends in order: not healthy, no new connections, calls refused, streams ended, running calls finished, connections
+   * closed. What is not done within `withinMs` is cut. Repeating it waits for the same end.
+   */
+  stop(withinMs: number): Promise<void> {
+    this.#stopped ??= this.#stop(withinMs);
+    return this.#stopped;
+  }
+
+  async #stop(withinMs: number): Promise<void> {
+    this.#isDraining = true;
+    this.#health.stopServing();
+    this.#listener.stopListening();
+    for (const open of this.#calls.all) {
+      if (this.#methods.get(open.path)?.kind === 'SERVER_STREAM') open.ctx?.abort(draining());
+    }
+    const timeIsUp = new Promise<void>((resolve) => {
+      this.#deps.clock.after(withinMs, resolve);
+    });
+    await Promise.race([timeIsUp, this.#close()]);
+    this.#listener.destroyConnections();
+    this.#server.forceShutdown();
+  }
+
+  async #close(): Promise<void> {
+    await this.#calls.none((open) => this.#methods.has(open.path));
+    // What is left are watchers of the health, and tools that explore: they would never end by themselves.
+    for (const open of this.#calls.all) open.end(toGrpcStatus(draining()));
+    this.#closeConnections(CLOSE_GRACE_MS);
+    await this.#listener.idle();
+  }
+
+  /**
+   * Every call comes through here first, and ours end here: grpc-js's own handlers would hide when a message really went
+   * out, and wait for it before they send the status.
+   */
+  #interceptor(): ServerInterceptor {
+    const { clock, ids, log, limits, grace = defaultCallGrace } = this.#deps;
+    const serve: ServeDeps = {
+      context: (open, headers) => new RequestContext(callFacts(open.path, open.call, headers), ids.incident, log),
+      // Endpoints have recovered already; what is left are faults of the codecs, which nobody has logged.
+      asAppError: (error, ctx) => (error instanceof AppError ? error : toAppError(error, ctx, ids)),
+      maxSendBytes: limits.maxSendBytes,
+    };
+    return ({ path }, call) => {
+      const open = new OpenCall(path, call, clock, grace, () => this.#calls.delete(open));
+      this.#calls.add(open);
+      const method = this.#methods.get(path);
+      const refusal = this.#refusal(path, method);
+      if (refusal !== undefined) open.end(toGrpcStatus(refusal));
+      if (refusal !== undefined || method === undefined) return new ServerInterceptingCall(call);
+      return new ServerInterceptingCall(call, { start: () => serveCall(open, method, serve) });
+    };
+  }
+
+  #refusal(path: string, method: Method | undefined): AppError | undefined {
+    if (this.#isDraining && !path.startsWith(HEALTH_PATH)) return draining();
+    if (method !== undefined || OTHER_SERVICES.some((prefix) => path.startsWith(prefix))) return undefined;
+    return new AppError('NOT_IMPLEMENTED', `this server has no method ${path.slice(1)}`);
+  }
+}
+
+/** Services that bring handlers of their own. */
+const OTHER_SERVICES = [HEALTH_PATH, '/grpc.reflection.v1.', '/grpc.reflection.v1alpha.'];
+
+/** How long peers have to hang up once they were told that the connection ends. */
+const CLOSE_GRACE_MS = 1000;
+
+function pathOf({ desc }: Method): string {
+  return `/${desc.parent.typeName}/${desc.name}`;
+}
+
+function serverOptions(limits: GrpcLimits): ServerOptions {
+  return {
+    'grpc.max_receive_message_length': limits.maxReceiveBytes,
+    // Our own check comes first, and knows what to say.
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': limits.maxConcurrentStreams,
+    // It keeps an account of every call and connection that nobody reads here.
+    'grpc.enable_channelz': 0,
+    ...whenSet('grpc.keepalive_time_ms', limits.keepaliveTimeMs),
+    'grpc.keepalive_timeout_ms': limits.keepaliveTimeoutMs,
+    ...whenSet('grpc.max_connection_age_ms', limits.maxConnectionAgeMs),
+    'grpc.max_connection_age_grace_ms': limits.maxConnectionAgeGraceMs,
+    ...whenSet('grpc.max_connection_idle_ms', limits.maxConnectionIdleMs),
+  };
+}
+
+function whenSet(option: keyof ServerOptions, value: number): ServerOptions {
+  return value === 0 ? {} : { [option]: value };
+}

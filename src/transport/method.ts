@@ -1,0 +1,102 @@
+import {
+  type DescMessage,
+  type DescMethod,
+  type DescMethodServerStreaming,
+  type DescMethodUnary,
+  fromBinary,
+  type MessageShape,
+  toBinary,
+} from '@bufbuild/protobuf';
+import { AppError } from '../domain/error.ts';
+import type { RequestContext } from '../endpoint/request-context.ts';
+import type { StreamItem, StreamRpc, UnaryRpc } from '../endpoint/rpc.ts';
+
+/** A unary RPC from bytes to bytes. */
+export type UnaryMethod = {
+  readonly kind: 'UNARY';
+  readonly desc: DescMethod;
+  call(ctx: RequestContext, request: Uint8Array): Promise<Uint8Array>;
+};
+
+/** A stream of messages, each in bytes, and the signal that ends it while nobody asks for messages. */
+export type MessageStream = { readonly cut: AbortSignal; readonly messages: AsyncIterable<Uint8Array> };
+
+/** An RPC with a stream of answers. */
+export type StreamMethod = {
+  readonly kind: 'SERVER_STREAM';
+  readonly desc: DescMethod;
+  open(ctx: RequestContext, request: Uint8Array): Promise<MessageStream>;
+};
+
+export type Method = UnaryMethod | StreamMethod;
+
+/** Puts a codec around an endpoint. */
+export function unaryMethod<I extends DescMessage, O extends DescMessage, Res>(
+  desc: DescMethodUnary<I, O>,
+  rpc: UnaryRpc<Res>,
+  decode: (message: MessageShape<I>) => unknown,
+  encode: (response: Res) => MessageShape<O>,
+): UnaryMethod {
+  return {
+    kind: 'UNARY',
+    desc,
+    call: async (ctx, request) => {
+      const response = await rpc.call(ctx, decode(parse(desc.input, request)));
+      return toBinary(desc.output, encode(response));
+    },
+  };
+}
+
+/** The same for an endpoint that answers with a stream. */
+export function streamMethod<I extends DescMessage, O extends DescMessage>(
+  desc: DescMethodServerStreaming<I, O>,
+  rpc: StreamRpc,
+  decode: (message: MessageShape<I>) => unknown,
+  encode: (item: StreamItem) => MessageShape<O>,
+): StreamMethod {
+  return {
+    kind: 'SERVER_STREAM',
+    desc,
+    open: async (ctx, request) => {
+      const subscription = await rpc.call(ctx, decode(parse(desc.input, request)));
+      return { cut: subscription.cut, messages: encoded(subscription, (item) => toBinary(desc.output, encode(item))) };
+    },
+  };
+}
+
+function encoded<T>(items: AsyncIterable<T>, encode: (item: T) => Uint8Array): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const iterator = items[Symbol.asyncIterator]();
+      return {
+        async next() {
+          const next = await iterator.next();
+          return next.done === true ? { done: true, value: undefined } : { done: false, value: encode(next.value) };
+        },
+        async return() {
+          await iterator.return?.();
+          return { done: true, value: undefined };
+        },
+      };
+    },
+  };
+}
+
+/**
+ * How deep messages may nest, so that no request can exhaust the stack. JSON of the greatest depth that is accepted
+ * (each level is a Struct or ListValue with its Value and map entry) stays well below.
+ */
+const DEEPEST_MESSAGE = 400;
+
+const parseOptions = { readUnknownFields: false, recursionLimit: DEEPEST_MESSAGE } as const;
+
+function parse<Desc extends DescMessage>(schema: Desc, bytes: Uint8Array): MessageShape<Desc> {
+  try {
+    return fromBinary(schema, bytes, parseOptions);
+  } catch (error) {
+    const why = error instanceof Error ? error.message : 'unreadable';
+    throw new AppError('MALFORMED_MESSAGE', `the request is not a valid ${schema.typeName}: ${why}`, {
+      fields: [{ path: [], message: why }],
+    });
+  }
+}
