@@ -47,7 +47,7 @@ module.exports = {
     layer('service', '^src/service/', ['^src/service/', '^src/storage/[^/]+[.]ts$', '^src/domain/']),
     layer('endpoint', '^src/endpoint/', ['^src/endpoint/', '^src/service/', '^src/domain/']),
     layer('transport', '^src/transport/', ['^src/transport/', '^src/endpoint/', '^src/domain/', '^gen/']),
-    layer('cli', '^src/cli/', ['^src/cli/', '^src/platform/', '^src/(server|config)[.]ts$', '^gen/']),
+    layer('cli', '^src/cli/', ['^src/cli/', '^src/platform/', '^src/(main|server|config)[.]ts$', '^src/domain/duration[.]ts$', '^gen/']),
     layer('platform', '^src/platform/', ['^src/platform/', '^src/domain/']),
     layer('config', '^src/config[.]ts$', ['^src/domain/']),
     layer('migrations', '^migrations/', ['^migrations/']),
@@ -58,7 +58,7 @@ module.exports = {
     owned('platform', '^src/platform/', ['^src/cli/', WIRING]),
     owned('config', '^src/config[.]ts$', ['^src/cli/', WIRING]),
     owned('server', '^src/server[.]ts$', ['^src/cli/', WIRING]),
-    owned('main', '^src/(cli/)?main[.]ts$', []),
+    owned('main', '^src/(cli/)?main[.]ts$', ['^src/cli/command/serve[.]ts$']),
 
     library('sql', ['kysely', 'better-sqlite3'], ['^src/storage/sqlite/', '^migrations/']),
     library('zod', ['zod'], ['^src/endpoint/', '^src/cli/', '^src/config[.]ts$']),

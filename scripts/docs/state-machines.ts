@@ -16,7 +16,9 @@ ${sections.join('\n')}`;
 }
 
 function section<State extends string>({ name, transitions }: Machine<State>): string {
-  const rows = transitions.map(({ from, to, by, when }) => `| ${from === 'NEW' ? '(new)' : from} | ${to} | ${by} | ${when} |`);
+  const rows = transitions.map(
+    ({ from, to, by, when }) => `| ${from === 'NEW' ? '(new)' : from} | ${to} | ${by} | ${when} |`,
+  );
   return `## ${name}
 
 \`\`\`mermaid

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type CheckGoals, finalVerdict, type GoalState, noGoals, planningVerdict, withAssigned, withEnded } from './assignment.ts';
+import {
+  type CheckGoals,
+  finalVerdict,
+  type GoalState,
+  noGoals,
+  planningVerdict,
+  withAssigned,
+  withEnded,
+} from './assignment.ts';
 import type { Outcome } from './outcome.ts';
 
 /** Stages as `goal:outcome`, `-` for one that is still open. */
@@ -20,7 +28,11 @@ describe('a check in PLANNING', () => {
     ['nothing is assigned', goalsOf(), nothing],
     ['a stage with goal PLANNED is open', goalsOf(['PLANNED', '-']), nothing],
     ['all with goal PLANNED succeeded', goalsOf(['PLANNED', 'SUCCEEDED'], ['FINAL', '-']), planned()],
-    ['one with goal PLANNED failed while others are open', goalsOf(['PLANNED', '-'], ['PLANNED', 'FAILED']), final('s1')],
+    [
+      'one with goal PLANNED failed while others are open',
+      goalsOf(['PLANNED', '-'], ['PLANNED', 'FAILED']),
+      final('s1'),
+    ],
     ['one with goal PLANNED was cancelled', goalsOf(['PLANNED', 'CANCELLED'], ['PLANNED', '-']), final('s0')],
     ['all with goal PLANNED were skipped', goalsOf(['PLANNED', 'SKIPPED']), final('s0')],
     ['one skipped, one succeeded', goalsOf(['PLANNED', 'SKIPPED'], ['PLANNED', 'SUCCEEDED']), planned()],

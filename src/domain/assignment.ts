@@ -85,7 +85,9 @@ export function planningVerdict(goals: CheckGoals): GoalVerdict {
   if (planned.failedStageId !== '') return { due: 'FINAL', failedStageId: planned.failedStageId };
   if (planned.total > 0 && planned.open === 0) {
     const failed = failedStage(planned);
-    return failed === undefined ? { due: 'PLANNED', failedStageId: undefined } : { due: 'FINAL', failedStageId: failed };
+    return failed === undefined
+      ? { due: 'PLANNED', failedStageId: undefined }
+      : { due: 'FINAL', failedStageId: failed };
   }
   return finalVerdict(goals).due === undefined ? nothingDue : { due: 'PLANNED', failedStageId: undefined };
 }

@@ -1,11 +1,11 @@
+import type { Assignment } from './assignment.ts';
 import type { AttemptState, AttemptView, ProgressEntry } from './attempt.ts';
 import type { CheckResult, CheckState } from './check.ts';
-import type { Assignment } from './assignment.ts';
 import type { GroupView } from './dependency/group.ts';
 import type { JsonObject } from './json.ts';
 import type { Outcome } from './outcome.ts';
-import type { ConcludedReason, ExecutionMode, StageState } from './stage.ts';
 import type { ExecutionPolicy } from './policy.ts';
+import type { ConcludedReason, ExecutionMode, StageState } from './stage.ts';
 import type { NodeCounts, WorkPlanState } from './work-plan.ts';
 
 /** What all events of a plan's history carry. Events are ordered by (revision, seq) and never edited. */

@@ -2,7 +2,10 @@ import { expect, it } from 'vitest';
 import { countNodes, emptyCounts, planState } from './plan-state.ts';
 import type { NodeCounts } from './work-plan.ts';
 
-function counts(change: Partial<NodeCounts['checks']>, ended: { failed?: number; cancelled?: number } = {}): NodeCounts {
+function counts(
+  change: Partial<NodeCounts['checks']>,
+  ended: { failed?: number; cancelled?: number } = {},
+): NodeCounts {
   return { ...emptyCounts, checks: { ...emptyCounts.checks, ...change }, failed: 0, cancelled: 0, ...ended };
 }
 
@@ -18,7 +21,10 @@ it.each([
 });
 
 it('stays cancelled whatever happens to its nodes', () => {
-  expect(planState({ state: 'CANCELLED' }, counts({ WAITING: 1 }))).toEqual({ state: 'CANCELLED', outcome: 'CANCELLED' });
+  expect(planState({ state: 'CANCELLED' }, counts({ WAITING: 1 }))).toEqual({
+    state: 'CANCELLED',
+    outcome: 'CANCELLED',
+  });
 });
 
 it('counts all nodes', () => {

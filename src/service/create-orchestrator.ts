@@ -1,4 +1,5 @@
 import type { Limits } from '../domain/limits.ts';
+import type { Logger } from '../domain/logger.ts';
 import type { ExecutionPolicy } from '../domain/policy.ts';
 import type { Clock, Ids, Random } from '../domain/ports.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -12,7 +13,6 @@ import type { Executor } from './executor/executor.ts';
 import { Nodes } from './nodes.ts';
 import type { BackgroundService, Orchestrator } from './orchestrator.ts';
 import { RequestMemory } from './request-memory.ts';
-import type { ServiceLog } from './service-log.ts';
 import { PlanFeeds } from './watch/plan-feeds.ts';
 import { Watches } from './watch/watches.ts';
 import { WorkPlans } from './work-plans.ts';
@@ -28,7 +28,7 @@ export type OrchestratorDeps = {
   readonly executors: ReadonlyMap<string, Executor>;
   /** Builtin attempts that run at the same time. */
   readonly executorConcurrency: number;
-  readonly log: ServiceLog;
+  readonly log: Logger;
 };
 
 /** The orchestrator with its background work. */

@@ -84,8 +84,14 @@ async function readWritten(uow: UnitOfWork, request: WriteNodesRequest, revision
   const checks = checkIds.length === 0 ? [] : await uow.nodes.checks(workPlanId, byIds(checkIds), responseView);
   const stages = stageIds.length === 0 ? [] : await uow.nodes.stages(workPlanId, byIds(stageIds), responseView);
   return {
-    checks: inOrder(checkIds, checks.map(({ node }) => node)),
-    stages: inOrder(stageIds, stages.map(({ node }) => node)),
+    checks: inOrder(
+      checkIds,
+      checks.map(({ node }) => node),
+    ),
+    stages: inOrder(
+      stageIds,
+      stages.map(({ node }) => node),
+    ),
     revision,
   };
 }
@@ -119,11 +125,19 @@ async function readPage(
   const fetch = limit === undefined ? undefined : limit + 1;
   const wantsChecks = request.includeChecks && from.kind === 'check';
   const checks = wantsChecks
-    ? await nodes.checks(workPlanId, { ids: request.checkIds, states: request.checkStates, after: from.after, limit: fetch }, view)
+    ? await nodes.checks(
+        workPlanId,
+        { ids: request.checkIds, states: request.checkStates, after: from.after, limit: fetch },
+        view,
+      )
     : [];
   if (limit !== undefined && checks.length > limit) {
     const page = checks.slice(0, limit);
-    return { checks: page.map(({ node }) => node), stages: [], next: { kind: 'check', after: page.at(-1)?.position ?? 0 } };
+    return {
+      checks: page.map(({ node }) => node),
+      stages: [],
+      next: { kind: 'check', after: page.at(-1)?.position ?? 0 },
+    };
   }
   const after = from.kind === 'stage' ? from.after : 0;
   const room = fetch === undefined ? undefined : fetch - checks.length;

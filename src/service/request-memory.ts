@@ -1,13 +1,13 @@
+import type { Logger } from '../domain/logger.ts';
 import type { CancelTimer, Clock } from '../domain/ports.ts';
 import type { Storage } from '../storage/storage.ts';
 import { REQUEST_MEMORY_MS } from './idempotency.ts';
 import type { BackgroundService } from './orchestrator.ts';
-import type { ServiceLog } from './service-log.ts';
 
 const SWEEP_EVERY_MS = 10 * 60 * 1000;
 const BATCH = 500;
 
-export type RequestMemoryDeps = { readonly storage: Storage; readonly clock: Clock; readonly log: ServiceLog };
+export type RequestMemoryDeps = { readonly storage: Storage; readonly clock: Clock; readonly log: Logger };
 
 /** Forgets request ids that are older than their retention, in small batches. */
 export class RequestMemory implements BackgroundService {

@@ -1,9 +1,9 @@
-import type { WorkPlan } from '../domain/work-plan.ts';
 import { invalidField } from '../domain/error.ts';
 import type { PlanEvent } from '../domain/event.ts';
 import type { Limits } from '../domain/limits.ts';
 import { emptyCounts } from '../domain/plan-state.ts';
 import type { Clock, Ids } from '../domain/ports.ts';
+import type { WorkPlan } from '../domain/work-plan.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { WorkPlanCursor } from '../storage/work-plan-repository.ts';
 import { cancelPlan } from './edit/cancel.ts';

@@ -40,7 +40,9 @@ describe('the examples of the README', () => {
   const hasGrpcurl = spawnSync('grpcurl', ['--version']).status === 0;
   it.skipIf(!hasGrpcurl)('with grpcurl, where it is installed', async () => {
     await withServer(async (address) => {
-      const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', example('grpcurl', address)], { timeout: 60_000 });
+      const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', example('grpcurl', address)], {
+        timeout: 60_000,
+      });
       expect(stdout).toContain('turboci.v1.TurboCIOrchestrator');
       expect(stdout).toContain('"state": "WORK_PLAN_STATE_ACTIVE"');
       expect(stdout).toContain('"status": "SERVING"');
@@ -50,7 +52,10 @@ describe('the examples of the README', () => {
   it('name exactly the two commands that a newcomer types', () => {
     const readme = readFileSync(new URL('README.md', root), 'utf8');
     const block = /## Two commands[\s\S]*?```sh\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
-    const commands = block.trim().split('\n').map((line) => line.replace(/\s*#.*/, ''));
+    const commands = block
+      .trim()
+      .split('\n')
+      .map((line) => line.replace(/\s*#.*/, ''));
     expect(commands).toEqual(['npm ci && npm run demo', 'npm ci && npm test']);
   });
 

@@ -22,7 +22,10 @@ it('finds a cycle exactly if a topological order does not exist', async () => {
   const nodes = ['0', '1', '2', '3', '4'];
   const graphs = fc
     .array(fc.tuple(fc.constantFrom(...nodes), fc.constantFrom(...nodes)), { maxLength: 8 })
-    .map((edges): Graph => new Map(nodes.map((node) => [node, edges.filter(([from]) => from === node).map(([, to]) => to)])));
+    .map(
+      (edges): Graph =>
+        new Map(nodes.map((node) => [node, edges.filter(([from]) => from === node).map(([, to]) => to)])),
+    );
   await fc.assert(
     fc.asyncProperty(graphs, async (graph) => {
       const cycle = await search(graph);

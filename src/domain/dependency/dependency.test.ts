@@ -35,7 +35,10 @@ function treesOf(depth: number): fc.Arbitrary<DependencyGroup> {
   return fc
     .record({
       predicate: fc.constantFrom('AND', 'OR', 'THRESHOLD'),
-      dependencies: fc.array(fc.constantFrom('a', 'b', 'c', 'd').map((id) => edge(id)), { minLength: 1, maxLength: 4 }),
+      dependencies: fc.array(
+        fc.constantFrom('a', 'b', 'c', 'd').map((id) => edge(id)),
+        { minLength: 1, maxLength: 4 },
+      ),
       groups: depth === 0 ? fc.constant([]) : fc.array(treesOf(depth - 1), { maxLength: 2 }),
       k: fc.nat(100),
     })

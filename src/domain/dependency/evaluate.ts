@@ -10,10 +10,7 @@ export type Evaluation = { readonly flat: FlatDependencies; readonly resolution:
  * then on every edge is counted as it resolves. Children have higher indexes than their parents, so one pass from the
  * last group to the root suffices.
  */
-export function evaluate(
-  flat: FlatDependencies,
-  resolutionOf: (edge: FlatEdge) => Resolution | undefined,
-): Evaluation {
+export function evaluate(flat: FlatDependencies, resolutionOf: (edge: FlatEdge) => Resolution | undefined): Evaluation {
   const edges = flat.edges.map((edge) => ({ ...edge, resolution: resolutionOf(edge) }));
   const tallies: GroupTally[] = flat.groups.map((group) => ({ ...group.tally, satisfied: 0, unsatisfied: 0 }));
   const count = (group: number, resolution: Resolution | undefined): void => {

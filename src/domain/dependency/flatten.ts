@@ -31,9 +31,11 @@ export type GroupFault = {
 export function flatten(root: DependencyGroup): { readonly flat: FlatDependencies } | { readonly fault: GroupFault } {
   const groups: FlatGroup[] = [];
   const edges: FlatEdge[] = [];
-  const open: { readonly group: DependencyGroup; readonly parent: number; readonly path: readonly (string | number)[] }[] = [
-    { group: root, parent: -1, path: [] },
-  ];
+  const open: {
+    readonly group: DependencyGroup;
+    readonly parent: number;
+    readonly path: readonly (string | number)[];
+  }[] = [{ group: root, parent: -1, path: [] }];
   for (let next = open.shift(); next !== undefined; next = open.shift()) {
     const { group, parent, path } = next;
     const index = groups.length;
@@ -67,7 +69,10 @@ function neededOf(group: DependencyGroup, members: number): number {
 }
 
 /** Equality of two written or stored trees; the order of edges and groups does not matter. */
-export function sameGroups(a: GroupView | DependencyGroup | undefined, b: GroupView | DependencyGroup | undefined): boolean {
+export function sameGroups(
+  a: GroupView | DependencyGroup | undefined,
+  b: GroupView | DependencyGroup | undefined,
+): boolean {
   return canonical(a) === canonical(b);
 }
 

@@ -31,7 +31,8 @@ export const text = z.string().check((checked) => {
 
 /** A count, version or revision that has to be given as zero or more. */
 export const naturalNumber = z.number().check((checked) => {
-  if (!Number.isSafeInteger(checked.value) || checked.value < 0) fault(checked, 'must not be negative');
+  if (checked.value < 0) fault(checked, 'must not be negative');
+  else if (!Number.isSafeInteger(checked.value)) fault(checked, 'must be a whole number below 2^53');
 });
 
 /** Milliseconds since the epoch. */

@@ -1,6 +1,6 @@
+import { attemptDueAt } from '../../domain/due.ts';
 import { invariant } from '../../domain/error.ts';
 import type { PlanChange, PlanEvent, PlanHistoryEvent } from '../../domain/event.ts';
-import { attemptDueAt } from '../../domain/due.ts';
 import { countNodes, countOpenChecks, countOpenStages, planState } from '../../domain/plan-state.ts';
 import { isBuiltin } from '../../domain/stage.ts';
 import type { NodeCounts, WorkPlan } from '../../domain/work-plan.ts';

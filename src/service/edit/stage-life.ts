@@ -115,7 +115,12 @@ function reasonOf(stage: StageDraft, attempt: AttemptDraft, end: AttemptEnd): Co
 async function closeResults(edit: PlanEdit, stage: StageDraft, attempt: AttemptDraft, superseded: boolean) {
   const planId = edit.before.id;
   const ownerId = attemptOwnerId(stage.current.id, attempt.current.idx);
-  for (const { checkId, result } of await edit.uow.results.finalizeOfOwner(planId, ATTEMPT_OWNER, ownerId, edit.origin.at)) {
+  for (const { checkId, result } of await edit.uow.results.finalizeOfOwner(
+    planId,
+    ATTEMPT_OWNER,
+    ownerId,
+    edit.origin.at,
+  )) {
     const check = await edit.knownCheck(checkId);
     check.results.set(result.id, result);
     edit.changeCheck(check);

@@ -23,7 +23,8 @@ export async function startTracking(
   if (tree === undefined) return 'SATISFIED';
   const known = new Map<string, Resolution>();
   for (const edge of tree.edges) {
-    const target = edge.targetType === 'CHECK' ? await edit.knownCheck(edge.targetId) : await edit.knownStage(edge.targetId);
+    const target =
+      edge.targetType === 'CHECK' ? await edit.knownCheck(edge.targetId) : await edit.knownStage(edge.targetId);
     const { outcome } = target.current;
     if (outcome !== undefined) {
       known.set(dependencyKey(edge), satisfies(edge.condition, outcome) ? 'SATISFIED' : 'UNSATISFIED');

@@ -6,8 +6,8 @@ import type { Failure } from '../../domain/failure.ts';
 import { mergePatch } from '../../domain/json.ts';
 import type { Limits } from '../../domain/limits.ts';
 import { describeNode } from '../../domain/node.ts';
-import { enterPlanned, finalizeCheck } from '../edit/check-life.ts';
 import type { CheckDraft } from '../edit/check-draft.ts';
+import { enterPlanned, finalizeCheck } from '../edit/check-life.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
 import { propagate } from '../edit/propagate.ts';
 import type { AttemptDraft, StageDraft } from '../edit/stage-draft.ts';
@@ -53,9 +53,13 @@ async function applyUpdate(
 ): Promise<void> {
   const check = await edit.check(update.checkId);
   if (check === undefined) {
-    throw new AppError('CHECK_NOT_FOUND', `the answer updates check "${update.checkId}", which the plan does not have`, {
-      metadata: { resource_type: 'check', resource_name: update.checkId },
-    });
+    throw new AppError(
+      'CHECK_NOT_FOUND',
+      `the answer updates check "${update.checkId}", which the plan does not have`,
+      {
+        metadata: { resource_type: 'check', resource_name: update.checkId },
+      },
+    );
   }
   if (check.current.state === 'FINAL') {
     noteSkipped(edit, stage, attempt, update.checkId, limits);

@@ -1,13 +1,13 @@
 import { AppError } from '../../domain/error.ts';
 import type { PlanHistoryEvent } from '../../domain/event.ts';
 import type { Limits } from '../../domain/limits.ts';
+import type { Logger } from '../../domain/logger.ts';
 import type { CancelTimer, Clock, Ids } from '../../domain/ports.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { EditEffects } from '../edit/edit-effects.ts';
 import type { CommitListener, Editor } from '../edit/editor.ts';
 import type { Executor } from '../executor/executor.ts';
 import type { BackgroundService } from '../orchestrator.ts';
-import type { ServiceLog } from '../service-log.ts';
 import { type ClaimedTask, claimNext } from './claim.ts';
 import { ExecutionRun } from './execution-run.ts';
 import type { Executions } from './executions.ts';
@@ -22,7 +22,7 @@ export type BuiltinDispatcherDeps = {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly limits: Limits;
-  readonly log: ServiceLog;
+  readonly log: Logger;
   readonly executions: Executions;
   readonly executors: ReadonlyMap<string, Executor>;
   /** Builtin attempts that run at the same time. */
@@ -129,10 +129,14 @@ export class BuiltinDispatcher implements BackgroundService, CommitListener {
   async #claim(planId: string, executionId: string): Promise<ClaimedTask | undefined> {
     const { editor, clock, log } = this.#deps;
     try {
-      return await editor.edit(planId, { actor: 'server', reason: '' }, {
-        change: (edit) => claimNext(edit, executionId, clock.now()),
-        answer: async (_saved, claimed) => claimed,
-      });
+      return await editor.edit(
+        planId,
+        { actor: 'server', reason: '' },
+        {
+          change: (edit) => claimNext(edit, executionId, clock.now()),
+          answer: async (_saved, claimed) => claimed,
+        },
+      );
     } catch (error) {
       if (error instanceof AppError && error.reason === 'WORK_PLAN_NOT_FOUND') return undefined;
       log.warn({ work_plan_id: planId, err: error }, 'a builtin attempt can not be started yet');

@@ -52,6 +52,7 @@ export async function liveAttemptOf(
   key: AttemptKey,
 ): Promise<{ readonly stage: StageDraft; readonly attempt: AttemptDraft } | undefined> {
   const stage = await edit.stage(key.stageId);
-  if (stage === undefined || stage.current.state !== 'ATTEMPTING' || stage.current.attemptCount !== key.idx) return undefined;
+  if (stage === undefined || stage.current.state !== 'ATTEMPTING' || stage.current.attemptCount !== key.idx)
+    return undefined;
   return { stage, attempt: await edit.liveAttempt(stage) };
 }

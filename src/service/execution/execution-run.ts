@@ -1,10 +1,10 @@
 import { AppError } from '../../domain/error.ts';
 import type { Limits } from '../../domain/limits.ts';
+import type { Logger } from '../../domain/logger.ts';
 import type { Clock } from '../../domain/ports.ts';
 import type { Editor } from '../edit/editor.ts';
 import { endAttempt } from '../edit/stage-life.ts';
 import type { ExecutionAnswer, ExecutionTask, Executor, ProgressReport } from '../executor/executor.ts';
-import type { ServiceLog } from '../service-log.ts';
 import { addProgress } from '../write/attempt-write.ts';
 import { applyAnswer, refusedAnswer } from './answer.ts';
 import { liveAttemptOf } from './claim.ts';
@@ -19,7 +19,7 @@ export type ExecutionRunDeps = {
   readonly editor: Editor;
   readonly clock: Clock;
   readonly limits: Limits;
-  readonly log: ServiceLog;
+  readonly log: Logger;
 };
 
 /** Runs one claimed attempt through its executor and stores what comes of it. */

@@ -59,7 +59,11 @@ export class StageControl {
     );
   }
 
-  #claim(ctx: CallContext, { workPlanId, stageId }: RunStageRequest, executionId: string): Promise<ClaimedTask | undefined> {
+  #claim(
+    ctx: CallContext,
+    { workPlanId, stageId }: RunStageRequest,
+    executionId: string,
+  ): Promise<ClaimedTask | undefined> {
     return this.#deps.editor.edit(
       workPlanId,
       { actor: 'writer', reason: 'RunStage' },

@@ -1,4 +1,5 @@
 import type { PlanHistoryEvent } from '../../domain/event.ts';
+import type { Logger } from '../../domain/logger.ts';
 import type { CancelTimer, Clock } from '../../domain/ports.ts';
 import type { AttemptKey } from '../../storage/attempt-repository.ts';
 import type { Storage } from '../../storage/storage.ts';
@@ -7,7 +8,6 @@ import type { EditEffects } from '../edit/edit-effects.ts';
 import type { CommitListener, Editor } from '../edit/editor.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
 import type { BackgroundService } from '../orchestrator.ts';
-import type { ServiceLog } from '../service-log.ts';
 import { liveAttemptOf } from './claim.ts';
 
 /** Deadlines handled at a time. */
@@ -18,7 +18,7 @@ export type TimersDeps = {
   readonly storage: Storage;
   readonly editor: Editor;
   readonly clock: Clock;
-  readonly log: ServiceLog;
+  readonly log: Logger;
 };
 
 /** What one round of the timers did. `late` ones met an attempt that had moved on: a no-op. */
@@ -103,10 +103,14 @@ export class Timers implements BackgroundService, CommitListener {
 
 /** Answers whether the deadline still meant something. */
 function fire(editor: Editor, key: AttemptKey, now: number): Promise<boolean> {
-  return editor.edit(key.planId, { actor: 'server', reason: '' }, {
-    change: (edit) => meetDeadline(edit, key, now),
-    answer: async (_saved, acted) => acted,
-  });
+  return editor.edit(
+    key.planId,
+    { actor: 'server', reason: '' },
+    {
+      change: (edit) => meetDeadline(edit, key, now),
+      answer: async (_saved, acted) => acted,
+    },
+  );
 }
 
 async function meetDeadline(edit: PlanEdit, key: AttemptKey, now: number): Promise<boolean> {

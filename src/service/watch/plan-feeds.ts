@@ -1,7 +1,7 @@
 import type { PlanHistoryEvent } from '../../domain/event.ts';
+import type { EventCursor } from '../../storage/event-repository.ts';
 import type { EditEffects } from '../edit/edit-effects.ts';
 import type { CommitListener } from '../edit/editor.ts';
-import type { EventCursor } from '../../storage/event-repository.ts';
 
 /** Committed events that a feed keeps for its followers; whoever is further behind reads from storage. */
 const RECENT_EVENTS = 1024;

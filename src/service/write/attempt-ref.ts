@@ -36,11 +36,19 @@ export function notHolder(stage: StageDraft, holder: string | undefined, uid: st
   const { id, attemptCount } = stage.current;
   const metadata = { stage_id: id, attempt_idx: String(attemptCount), process_uid: uid };
   if (holder === undefined) {
-    return new AppError('ATTEMPT_CLAIMED', `attempt ${attemptCount} of stage "${id}" is not claimed by "${uid}"; claim it first`, {
-      metadata,
-    });
+    return new AppError(
+      'ATTEMPT_CLAIMED',
+      `attempt ${attemptCount} of stage "${id}" is not claimed by "${uid}"; claim it first`,
+      {
+        metadata,
+      },
+    );
   }
-  return new AppError('ATTEMPT_CLAIMED', `attempt ${attemptCount} of stage "${id}" is held by "${holder}", not by "${uid}"`, {
-    metadata: { ...metadata, holder },
-  });
+  return new AppError(
+    'ATTEMPT_CLAIMED',
+    `attempt ${attemptCount} of stage "${id}" is held by "${holder}", not by "${uid}"`,
+    {
+      metadata: { ...metadata, holder },
+    },
+  );
 }

@@ -72,8 +72,15 @@ function wantedState(write: AttemptWrite): AttemptState | undefined {
   return write.processUid === '' ? undefined : 'RUNNING';
 }
 
-async function mergeDetails({ edit, rules }: WriteContext, stage: StageDraft, attempt: AttemptDraft, write: AttemptWrite) {
-  const stored = attempt.details ?? (attempt.before === undefined ? {} : ((await edit.uow.attempts.details(keyOf(attempt.current))) ?? {}));
+async function mergeDetails(
+  { edit, rules }: WriteContext,
+  stage: StageDraft,
+  attempt: AttemptDraft,
+  write: AttemptWrite,
+) {
+  const stored =
+    attempt.details ??
+    (attempt.before === undefined ? {} : ((await edit.uow.attempts.details(keyOf(attempt.current))) ?? {}));
   const merged = mergePatch(stored, write.details ?? {});
   if (jsonEqual(merged, stored)) return;
   assertJsonSize(merged, rules.limits.jsonBytes, `details of ${attemptName(stage)}`);
@@ -91,16 +98,24 @@ async function appendProgress(
     const known = await edit.uow.attempts.findProgress(keyOf(attempt.current), write.idempotencyKey);
     if (known !== undefined) {
       if (isSameProgress(known, write)) return;
-      throw new AppError('IDEMPOTENCY_KEY_REUSED', `${attemptName(stage)}: the idempotency_key "${write.idempotencyKey}" stands for another progress entry`, {
-        metadata: { stage_id: stage.current.id, idempotency_key: write.idempotencyKey },
-      });
+      throw new AppError(
+        'IDEMPOTENCY_KEY_REUSED',
+        `${attemptName(stage)}: the idempotency_key "${write.idempotencyKey}" stands for another progress entry`,
+        {
+          metadata: { stage_id: stage.current.id, idempotency_key: write.idempotencyKey },
+        },
+      );
     }
   }
   const { progressCount } = attempt.current;
   if (progressCount >= rules.limits.progressPerAttempt) {
-    throw new AppError('PROGRESS_LIMIT', `${attemptName(stage)} has ${progressCount} progress entries already; no more are kept`, {
-      metadata: { stage_id: stage.current.id, limit: String(rules.limits.progressPerAttempt) },
-    });
+    throw new AppError(
+      'PROGRESS_LIMIT',
+      `${attemptName(stage)} has ${progressCount} progress entries already; no more are kept`,
+      {
+        metadata: { stage_id: stage.current.id, limit: String(rules.limits.progressPerAttempt) },
+      },
+    );
   }
   addProgress(edit, stage, attempt, {
     message: write.message,
@@ -174,7 +189,11 @@ async function assertRepeatedEnd(edit: PlanEdit, op: StageOp): Promise<void> {
   if (!isSame) throw noLiveAttempt(op);
 }
 
-async function hasDetails(edit: PlanEdit, last: Attempt, details: NonNullable<AttemptWrite['details']>): Promise<boolean> {
+async function hasDetails(
+  edit: PlanEdit,
+  last: Attempt,
+  details: NonNullable<AttemptWrite['details']>,
+): Promise<boolean> {
   const stored = (await edit.uow.attempts.details(keyOf(last))) ?? {};
   return jsonEqual(mergePatch(stored, details), stored);
 }

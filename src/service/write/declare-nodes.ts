@@ -1,7 +1,7 @@
 import { AppError, type FieldPath } from '../../domain/error.ts';
+import { describeNode, type NodeRef } from '../../domain/node.ts';
 import { countNodes } from '../../domain/plan-state.ts';
 import { resolvePolicy } from '../../domain/policy.ts';
-import { describeNode, type NodeRef } from '../../domain/node.ts';
 import type { CheckDraft } from '../edit/check-draft.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
 import type { StageDraft } from '../edit/stage-draft.ts';

@@ -55,7 +55,11 @@ function assertExecutable({ rules }: WriteContext, { write, path }: StageOp): vo
   const executor = rules.executors.get(runnerType);
   if (executor === undefined) {
     const known = [...rules.executors.keys()].join(', ');
-    throw invalidField([...path, 'runnerType'], `"${runnerType}" is no builtin executor; there are ${known}`, 'UNKNOWN_EXECUTOR');
+    throw invalidField(
+      [...path, 'runnerType'],
+      `"${runnerType}" is no builtin executor; there are ${known}`,
+      'UNKNOWN_EXECUTOR',
+    );
   }
   if (!executor.enabled) {
     throw new AppError('EXECUTOR_DISABLED', `${runnerType} is switched off on this server`, {
@@ -80,7 +84,8 @@ async function assertSameDefinition({ edit }: WriteContext, { write, draft, path
   }
   if (write.executionMode !== undefined && write.executionMode !== executionMode) throw fixed('executionMode');
   if (write.runnerType !== '' && write.runnerType !== runnerType) throw fixed('runnerType');
-  if (write.executionPolicy !== undefined && !matchesPolicy(write.executionPolicy, policy)) throw fixed('executionPolicy');
+  if (write.executionPolicy !== undefined && !matchesPolicy(write.executionPolicy, policy))
+    throw fixed('executionPolicy');
   if (write.assignments.length > 0) {
     const stored = await edit.uow.stages.assignments(planId, id);
     const goals = new Map(stored.map(({ targetCheckId, goalState }) => [targetCheckId, goalState]));

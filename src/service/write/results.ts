@@ -36,7 +36,15 @@ export async function storeResult(
   const finalizedAt = write.finalize ? at : undefined;
   if (stored === undefined) {
     assertRoom(check, limit);
-    await insertResult(edit, check, { id: 0, ownerType, ownerId, data: write.data, failure, createdAt: at, finalizedAt });
+    await insertResult(edit, check, {
+      id: 0,
+      ownerType,
+      ownerId,
+      data: write.data,
+      failure,
+      createdAt: at,
+      finalizedAt,
+    });
     return true;
   }
   const isEqual = isSameResult(stored, write);
@@ -88,10 +96,15 @@ export async function assertRepeatedResult({ edit }: WriteContext, { draft, writ
 
 export function resultNotAccepted(check: CheckDraft, state: string): AppError {
   const { id } = check.current;
-  const remedy = state === 'FINAL' ? 'it is FINAL for ever' : 'results are taken in WAITING, or together with state FINAL';
-  return new AppError(state === 'FINAL' ? 'NODE_FINAL' : 'RESULT_NOT_ACCEPTED', `${describeNode({ type: 'CHECK', id })} is ${state} and takes no result: ${remedy}`, {
-    metadata: { check_id: id, state },
-  });
+  const remedy =
+    state === 'FINAL' ? 'it is FINAL for ever' : 'results are taken in WAITING, or together with state FINAL';
+  return new AppError(
+    state === 'FINAL' ? 'NODE_FINAL' : 'RESULT_NOT_ACCEPTED',
+    `${describeNode({ type: 'CHECK', id })} is ${state} and takes no result: ${remedy}`,
+    {
+      metadata: { check_id: id, state },
+    },
+  );
 }
 
 /** Results in the name of an attempt must come while that attempt is its stage's live one. */

@@ -1,6 +1,6 @@
+import { AppError } from '../../domain/error.ts';
 import { describeNode } from '../../domain/node.ts';
 import { stageMachine } from '../../domain/stage-machine.ts';
-import { AppError } from '../../domain/error.ts';
 import { cancelStage } from '../edit/cancel.ts';
 import { enterPlan, finishStage } from '../edit/stage-life.ts';
 import { assertWriterMay, dependenciesOpen } from './transitions.ts';

@@ -11,9 +11,13 @@ export function assertWriterMay<State extends string>(
   if (from === to || allows(machine, from, to, 'writer')) return;
   const offers = reachable(machine, from, 'writer');
   const remedy = offers.length === 0 ? 'it can not change any more' : `a writer may set ${offers.join(', ')}`;
-  throw new AppError('ILLEGAL_TRANSITION', `${what}: ${from} → ${to} is no transition of a ${machine.name}; ${remedy}`, {
-    metadata: { machine: machine.name, from, to },
-  });
+  throw new AppError(
+    'ILLEGAL_TRANSITION',
+    `${what}: ${from} → ${to} is no transition of a ${machine.name}; ${remedy}`,
+    {
+      metadata: { machine: machine.name, from, to },
+    },
+  );
 }
 
 /** A state that a writer may only confirm, and that the server has not reached: dependencies are still open, or failed. */

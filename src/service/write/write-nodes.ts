@@ -2,12 +2,12 @@ import type { PlanEdit } from '../edit/plan-edit.ts';
 import { propagate } from '../edit/propagate.ts';
 import type { WriteNodesRequest } from '../requests.ts';
 import { resolveAttemptRef } from './attempt-ref.ts';
+import { endChecks, planChecks } from './check-states.ts';
 import { assertAcyclic } from './cycle-guard.ts';
 import { declareNodes } from './declare-nodes.ts';
+import { DeferredWrites } from './deferred-writes.ts';
 import { defineCheck } from './define-check.ts';
 import { defineStage } from './define-stage.ts';
-import { DeferredWrites } from './deferred-writes.ts';
-import { endChecks, planChecks } from './check-states.ts';
 import { startStages } from './stage-states.ts';
 import type { WriteContext, WriteRules } from './write-context.ts';
 

@@ -1,0 +1,44 @@
+import { stripVTControlCharacters, styleText } from 'node:util';
+
+/** How a piece of text is to look on a terminal. */
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+
+/** Gives text its look, or leaves it plain where nobody would see it. */
+export type Paint = (style: Style, text: string) => string;
+
+export const plainPaint: Paint = (_, text) => text;
+
+/** Where the command writes: lines of text, with colours only if a terminal that wants them is at the other end. */
+export class Output {
+  readonly stream: NodeJS.WriteStream;
+  readonly paint: Paint;
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.stream = stream;
+    // NO_COLOR, FORCE_COLOR and the terminal's abilities are looked at by styleText; a pipe never gets escape codes.
+    this.paint = stream.isTTY ? (style, text) => styleText(style, text, { stream }) : plainPaint;
+  }
+
+  get isTerminal(): boolean {
+    return this.stream.isTTY === true;
+  }
+
+  line(text = ''): void {
+    this.stream.write(`${text}\n`);
+  }
+
+  lines(texts: readonly string[]): void {
+    if (texts.length > 0) this.line(texts.join('\n'));
+  }
+
+  json(value: unknown): void {
+    this.line(JSON.stringify(value));
+  }
+}
+
+/** One line without anything that could move the cursor: other people's words, such as a command's output. */
+export function oneLine(text: string): string {
+  return stripVTControlCharacters(text)
+    .replaceAll(/\p{Cc}+/gu, ' ')
+    .trim();
+}

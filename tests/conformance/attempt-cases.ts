@@ -1,0 +1,98 @@
+import { beforeEach, expect, it } from 'vitest';
+import type { Attempt } from '../../src/domain/attempt.ts';
+import { attempt, PLAN, progress, seed, stage, T0 } from './fixtures.ts';
+import type { Subject } from './storage-conformance.ts';
+
+const KEY = { planId: PLAN, stageId: 's', idx: 1 };
+
+const ENDED = { state: 'INCOMPLETE', endedAt: T0 + 9 } as const;
+
+export function attemptCases({ storage }: Subject): void {
+  const get = (idx = 1) => storage().read((snapshot) => snapshot.attempts.get({ ...KEY, idx }));
+  const insert = (one: Attempt) =>
+    storage().write((uow) => uow.attempts.insert({ attempt: one, runnerType: 'docker' }));
+
+  beforeEach(() => seed(storage(), { stages: [stage('s'), stage('t')] }));
+
+  it('gives an attempt back as it was inserted', async () => {
+    const stored = attempt('s', {
+      state: 'RUNNING',
+      processUid: 'uid',
+      executionId: 'uid',
+      runnerId: 'r1',
+      failure: { message: 'm', occurredAt: T0, reason: 'TIMEOUT' },
+      startedAt: T0 + 1,
+      availableAt: T0 + 2,
+      deadline: T0 + 3,
+      heartbeatBy: T0 + 4,
+      cancelBy: T0 + 5,
+      progressPercent: 100,
+      progressCount: 6,
+      blockNewAttempts: true,
+    });
+    await insert(stored);
+    expect(await get()).toEqual(stored);
+    expect(await get(2)).toBeUndefined();
+  });
+
+  it('updates everything but details, through all states', async () => {
+    await insert(attempt('s'));
+    await storage().write((uow) => uow.attempts.setDetails(KEY, { node: 'n1' }));
+    for (const change of [
+      { state: 'SCHEDULED', processUid: 'u', executionId: 'u', runnerId: 'r' },
+      { state: 'RUNNING', processUid: 'u', startedAt: T0 + 1, deadline: T0 + 2, heartbeatBy: T0 + 3 },
+      { state: 'PENDING', availableAt: T0 + 4, updatedAt: T0 + 4 },
+      { state: 'RUNNING', processUid: 'u', cancelBy: T0 + 3, progressPercent: 1, progressCount: 2 },
+      { state: 'COMPLETE', endedAt: T0 + 5, deadline: T0 + 6 },
+      { ...ENDED, failure: { message: '', occurredAt: T0, reason: '' }, blockNewAttempts: true },
+    ] satisfies Partial<Attempt>[]) {
+      await storage().write((uow) => uow.attempts.update(attempt('s', change)));
+      expect(await get()).toEqual(attempt('s', change));
+    }
+    expect(await storage().read((snapshot) => snapshot.attempts.details(KEY))).toEqual({ node: 'n1' });
+  });
+
+  it('sets details; there are none before', async () => {
+    await insert(attempt('s'));
+    const details = () => storage().read((snapshot) => snapshot.attempts.details(KEY));
+    expect(await details()).toBeUndefined();
+    await storage().write((uow) => uow.attempts.setDetails(KEY, { a: [1] }));
+    await storage().write((uow) => uow.attempts.setDetails(KEY, { b: null }));
+    expect(await details()).toEqual({ b: null });
+  });
+
+  it('holds one live attempt a stage', async () => {
+    await insert(attempt('s'));
+    await expect(insert(attempt('s', { idx: 2 }))).rejects.toThrow();
+    await storage().write(async (uow) => {
+      await uow.attempts.update(attempt('s', ENDED));
+      await uow.attempts.insert({ attempt: attempt('s', { idx: 2 }), runnerType: '' });
+    });
+    await insert(attempt('t'));
+    expect((await get(1))?.state).toBe('INCOMPLETE');
+    expect((await get(2))?.state).toBe('PENDING');
+  });
+
+  it('finds progress by its idempotency key, within one attempt', async () => {
+    await insert(attempt('s'));
+    await insert(attempt('t'));
+    const entry = progress('half', { percent: 50, details: { at: 'x' }, idempotencyKey: 'k', timestamp: T0 + 2 });
+    await storage().write(async (uow) => {
+      await uow.attempts.appendProgress(KEY, 0, progress('first'));
+      await uow.attempts.appendProgress(KEY, 1, entry);
+      await uow.attempts.appendProgress(KEY, 2, progress('third'));
+      expect(await uow.attempts.findProgress(KEY, 'k')).toEqual(entry);
+      expect(await uow.attempts.findProgress(KEY, 'other')).toBeUndefined();
+      expect(await uow.attempts.findProgress({ ...KEY, stageId: 't' }, 'k')).toBeUndefined();
+    });
+    const again = storage().write((uow) => uow.attempts.appendProgress(KEY, 3, entry));
+    await expect(again).rejects.toThrow();
+  });
+
+  it('fails for a stage or an attempt that is missing', async () => {
+    await expect(insert(attempt('none'))).rejects.toThrow();
+    await expect(storage().write((uow) => uow.attempts.update(attempt('s')))).rejects.toThrow();
+    await expect(storage().write((uow) => uow.attempts.setDetails(KEY, {}))).rejects.toThrow();
+    await expect(storage().write((uow) => uow.attempts.appendProgress(KEY, 0, progress('m')))).rejects.toThrow();
+  });
+}

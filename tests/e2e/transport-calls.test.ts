@@ -1,0 +1,97 @@
+import { expect, test } from 'vitest';
+import { AppError } from '../../src/domain/error.ts';
+import type { CallContext } from '../../src/service/orchestrator.ts';
+import { turboci } from '../support/client.ts';
+import { fakeOrchestrator, plan, untilAborted } from '../support/fake-orchestrator.ts';
+import { startGrpc, type TestServerOptions } from '../support/grpc-test-server.ts';
+import { refusal } from '../support/rpc-error.ts';
+import { waitFor, within } from '../support/wait-for.ts';
+
+/** A server whose GetWorkPlan waits for the end of the call; `reason` is why it ended. */
+async function patientServer(options: TestServerOptions = {}) {
+  const contexts: CallContext[] = [];
+  const server = await startGrpc(
+    fakeOrchestrator({
+      getWorkPlan: (ctx) => {
+        contexts.push(ctx);
+        return untilAborted(ctx.signal);
+      },
+      runStage: (ctx) => {
+        contexts.push(ctx);
+        return untilAborted(ctx.signal);
+      },
+    }),
+    options,
+  );
+  const reason = async (): Promise<string> => {
+    const ctx = await waitFor('the call', () => contexts[0]);
+    await waitFor('the end of the call', () => ctx.signal.aborted);
+    return ctx.signal.reason instanceof AppError ? ctx.signal.reason.reason : String(ctx.signal.reason);
+  };
+  return { server, contexts, reason };
+}
+
+test("the caller's deadline aborts the call", async () => {
+  const { server, reason } = await patientServer();
+  const error = await refusal(turboci(server.client()).getWorkPlan({ id: 'p' }, { deadline: Date.now() + 300 }));
+  expect(error.code).toBe('DEADLINE_EXCEEDED');
+  expect(await reason()).toBe('DEADLINE_EXCEEDED');
+});
+
+test('a call without a deadline gets the default one, with details', async () => {
+  const { server, reason } = await patientServer({ defaultDeadlineMs: 50 });
+  const error = await refusal(turboci(server.client()).getWorkPlan({ id: 'p' }));
+  expect([error.code, error.reason]).toEqual(['DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED']);
+  expect(await reason()).toBe('DEADLINE_EXCEEDED');
+});
+
+test('RunStage has no default deadline', async () => {
+  const { server, contexts } = await patientServer({ defaultDeadlineMs: 1 });
+  const caller = new AbortController();
+  const call = refusal(
+    turboci(server.client()).runStage({ workPlanId: 'p', stageId: 's', wait: true }, { signal: caller.signal }),
+  );
+  const ctx = await waitFor('the call', () => contexts[0]);
+  // A call that has the deadline of 1 ms comes later and is over before.
+  await refusal(turboci(server.client()).getWorkPlan({ id: 'p' }));
+  expect(ctx.signal.aborted).toBe(false);
+  caller.abort();
+  expect((await call).code).toBe('CANCELLED');
+});
+
+test('a caller that cancels aborts the call', async () => {
+  const { server, contexts, reason } = await patientServer();
+  const caller = new AbortController();
+  const call = refusal(turboci(server.client()).getWorkPlan({ id: 'p' }, { signal: caller.signal }));
+  await waitFor('the call', () => contexts[0]);
+  caller.abort();
+  expect((await call).code).toBe('CANCELLED');
+  expect(await reason()).toBe('CALLER_GONE');
+});
+
+test('a connection that breaks aborts its calls', async () => {
+  const { server, contexts, reason } = await patientServer();
+  const client = server.client();
+  const call = turboci(client).getWorkPlan({ id: 'p' });
+  call.catch(() => {});
+  await waitFor('the call', () => contexts[0]);
+  client.close();
+  expect(await reason()).toBe('CALLER_GONE');
+});
+
+test('an answer above the limit is RESOURCE_EXHAUSTED and says so', async () => {
+  const server = await startGrpc(
+    fakeOrchestrator({ getWorkPlan: async () => plan('p', { cancelReason: 'x'.repeat(2000) }) }),
+    { grpc: { maxSendBytes: 1000 } },
+  );
+  const error = await refusal(turboci(server.client()).getWorkPlan({ id: 'p' }));
+  expect([error.code, error.reason]).toEqual(['RESOURCE_EXHAUSTED', 'MESSAGE_TOO_LARGE']);
+});
+
+test('a thousand calls on one connection are answered, each with its own', async () => {
+  const server = await startGrpc(fakeOrchestrator({ getWorkPlan: async (_, { id }) => plan(id) }));
+  const client = turboci(server.client());
+  const ids = Array.from({ length: 1000 }, (_, at) => `plan-${at}`);
+  const answers = await within('all answers', Promise.all(ids.map((id) => client.getWorkPlan({ id }))));
+  expect(answers.map((answer) => answer.workPlan?.id)).toEqual(ids);
+});
