@@ -144,9 +144,12 @@ const variables = z.object({
     'on = stages may run commands on this machine (`builtin/process`). Only with a loopback HOST or a Unix socket.',
   ),
   TURBOCI_EXECUTOR_CONCURRENCY: variable(
-    count(1),
-    String(Math.max(4, availableParallelism())),
-    'Builtin executions at the same time. Default: the number of CPU cores, at least 4.',
+    z
+      .literal('auto')
+      .transform(() => Math.max(4, availableParallelism()))
+      .or(count(1)),
+    'auto',
+    'Builtin executions at the same time; `auto` = the number of CPU cores, at least 4.',
   ),
   REQUEST_TIMEOUT: variable(positiveDuration, '1m', 'Deadline of calls that set none. Watches and RunStage have none.'),
   DRAIN_TIMEOUT: variable(duration, '10s', 'Longest time between the order to stop and the end.'),
