@@ -17,7 +17,10 @@ export type NodeSelector<State> = {
 /** Nodes in the order of their creation, each with the position that a next page continues from. */
 export type Positioned<Node> = { readonly position: number; readonly node: Node };
 
-/** Reads whole nodes for clients: a fixed number of statements, however many nodes. */
+/**
+ * Reads whole nodes for clients: a fixed number of statements, however many nodes. What a node's own counters say it has
+ * none of (results, attempts, progress, a continuation group) is not looked for.
+ */
 export interface NodeReader {
   checks(planId: string, selector: NodeSelector<CheckState>, view: NodeView): Promise<readonly Positioned<CheckView>[]>;
   stages(planId: string, selector: NodeSelector<StageState>, view: NodeView): Promise<readonly Positioned<StageView>[]>;

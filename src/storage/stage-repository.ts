@@ -10,7 +10,7 @@ export interface StageReader {
 }
 
 export interface StageRepository extends StageReader {
-  /** Creation order is the order of insertion. */
+  /** Creation order is the order of insertion. The parent and the checks of the assignments are stored already. */
   insert(stage: Stage, args: JsonObject | undefined, assignments: readonly Assignment[]): Promise<void>;
   /** Stores the fields that can change; args, assignments, mode, runner type, policy and parent never do. */
   update(stage: Stage): Promise<void>;

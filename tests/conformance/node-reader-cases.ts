@@ -47,7 +47,7 @@ export function nodeReaderCases({ storage }: Subject): void {
   });
 
   it('gives checks with all that belongs to them; BASIC leaves out options and result data', async () => {
-    await seed(storage(), { checks: [check('plain'), check('d')] });
+    await seed(storage(), { checks: [check('plain'), check('d', { resultCount: 2 })] });
     const tree = flat(group(['x'], { groups: [group(['y'], { predicate: 'OR' })] }));
     const failure = { message: 'm', occurredAt: T0, reason: 'r' };
     const results = await storage().write(async (uow) => {
@@ -61,7 +61,7 @@ export function nodeReaderCases({ storage }: Subject): void {
       return [first, await uow.results.insert(PLAN, 'd', result('a'))];
     });
     const plain = { ...check('plain'), options: undefined, dependencies: undefined, results: [] };
-    const full = { ...check('d'), options: { a: 1 }, dependencies: viewOf(tree), results };
+    const full = { ...check('d', { resultCount: 2 }), options: { a: 1 }, dependencies: viewOf(tree), results };
     expect((await checks()).map(({ node }) => node)).toEqual([plain, full]);
     const basic = { ...full, options: undefined, results: results.map((one) => ({ ...one, data: undefined })) };
     expect((await checks({}, 'BASIC')).map(({ node }) => node)).toEqual([plain, basic]);
@@ -69,6 +69,7 @@ export function nodeReaderCases({ storage }: Subject): void {
 
   it('gives stages with all that belongs to them; BASIC leaves out args, details and progress', async () => {
     await seed(storage(), { checks: [check('c'), check('d')] });
+    const busy = stage('s', { attemptCount: 2, hasContinuationGroup: true });
     const assignments = [
       { targetCheckId: 'd', goalState: 'FINAL' },
       { targetCheckId: 'c', goalState: 'PLANNED' },
@@ -79,7 +80,7 @@ export function nodeReaderCases({ storage }: Subject): void {
     const second = attempt('s', { idx: 2 });
     const entries = [progress('one', { idempotencyKey: 'k' }), progress('two', { percent: 7, details: { b: 2 } })];
     await storage().write(async (uow) => {
-      await uow.stages.insert(stage('s'), { run: true }, assignments);
+      await uow.stages.insert(busy, { run: true }, assignments);
       await uow.stages.insert(stage('plain'), undefined, []);
       const source = { type: 'STAGE', id: 's' } as const;
       await uow.dependencies.put({ planId: PLAN, source, purpose: 'DEPENDENCIES' }, tree, true);
@@ -93,7 +94,7 @@ export function nodeReaderCases({ storage }: Subject): void {
     const none = { args: undefined, dependencies: undefined, continuationGroup: undefined };
     const plain = { ...stage('plain'), ...none, assignments: [], attempts: [] };
     const full = {
-      ...stage('s'),
+      ...busy,
       args: { run: true },
       assignments,
       dependencies: viewOf(tree),
@@ -110,7 +111,7 @@ export function nodeReaderCases({ storage }: Subject): void {
   });
 
   it('shows superseded results', async () => {
-    await seed(storage(), { checks: [check('c')] });
+    await seed(storage(), { checks: [check('c', { resultCount: 1 })] });
     await storage().write(async (uow) => {
       await uow.results.insert(PLAN, 'c', result('a'));
       await uow.results.supersede(PLAN, 'tool', 'a');

@@ -14,7 +14,7 @@ function open(path: string, { writeQueue, onEffectError }: OpenOptions) {
   return openSqliteStorage({
     path,
     clock: systemClock(),
-    log: { ...silentLogger, error: (fields) => onEffectError(fields['err']) },
+    log: { ...silentLogger, error: (fields) => onEffectError(fields.err) },
     writeQueue,
     onFatal: (error) => {
       throw error;

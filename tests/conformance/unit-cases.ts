@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { AppError } from '../../src/domain/error.ts';
+import { within } from '../support/wait-for.ts';
 import { check, PLAN, plan, seed } from './fixtures.ts';
 import type { Subject } from './storage-conformance.ts';
 
@@ -182,6 +183,14 @@ export function unitCases({ storage, effectErrors, writeQueue }: Subject): void 
     await expect(exists('p0')).rejects.toMatchObject({ reason: 'STORAGE_UNAVAILABLE' });
     await Promise.all([...units, read, closing, storage().close()]);
     await expect(insert('late')).rejects.toMatchObject({ reason: 'STORAGE_UNAVAILABLE' });
+  });
+
+  it('accepts a unit at whatever moment after an answer', async () => {
+    for (let steps = 0; steps < 16; steps++) {
+      await insert(`first ${steps}`);
+      for (let step = 0; step < steps; step++) await undefined;
+      await within('the unit after an answer', insert(`second ${steps}`));
+    }
   });
 
   it('takes the writer through many batches without losing or mixing up an answer', async () => {

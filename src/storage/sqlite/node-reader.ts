@@ -1,16 +1,16 @@
-import { type Expression, sql } from 'kysely';
+import { type Expression, type SqlBool, sql } from 'kysely';
 import { checkStates } from '../../domain/check.ts';
 import { stageStates } from '../../domain/stage.ts';
 import type { NodeReader, NodeSelector } from '../node-reader.ts';
 import { checkColumns, fromCheckRow } from './check-row.ts';
 import { type Codes, checkStateCodes, stageStateCodes } from './codes.ts';
+import { IdStatement } from './id-statement.ts';
 import { fromJson } from './json-column.ts';
 import { nodeParts } from './node-parts.ts';
 import { fromStageRow, stageColumns } from './stage-row.ts';
 import type { Arg, Statements } from './statements.ts';
 
-type Page = { planId: string; full: number; states: string; after: number; limit: number };
-type PageOfIds = Page & { ids: string };
+type Page = { planId: string; full: number; states: number; after: number; limit: number };
 
 /** What SQLite takes for no limit. */
 const NO_LIMIT = -1;
@@ -24,7 +24,11 @@ export function nodeReader(statements: Statements): NodeReader {
       const page = { planId, full: Number(view === 'FULL'), ...pageOf(selector, checkStates, checkStateCodes) };
       const rows = readChecks(page, selector.ids);
       const ids = rows.map((row) => row.id);
-      const results = parts.results(planId, ids, view);
+      const results = parts.results(
+        planId,
+        idsWhere(rows, (row) => row.result_count > 0),
+        view,
+      );
       const trees = parts.trees(planId, 'CHECK', ids, 'DEPENDENCIES');
       return rows.map((row) => ({
         position: row.position,
@@ -42,8 +46,13 @@ export function nodeReader(statements: Statements): NodeReader {
       const ids = rows.map((row) => row.id);
       const assignments = parts.assignments(planId, ids);
       const trees = parts.trees(planId, 'STAGE', ids, 'DEPENDENCIES');
-      const continuations = parts.trees(planId, 'STAGE', ids, 'CONTINUATION');
-      const attempts = parts.attempts(planId, ids, view);
+      const waiting = idsWhere(rows, (row) => row.has_continuation_group === 1);
+      const continuations = parts.trees(planId, 'STAGE', waiting, 'CONTINUATION');
+      const attempts = parts.attempts(
+        planId,
+        idsWhere(rows, (row) => row.attempt_count > 0),
+        view,
+      );
       return rows.map((row) => ({
         position: row.position,
         node: {
@@ -59,6 +68,11 @@ export function nodeReader(statements: Statements): NodeReader {
   };
 }
 
+/** The nodes whose rows say that they have a part: no statement is run for what is not there. */
+function idsWhere<Row extends { readonly id: string }>(rows: readonly Row[], has: (row: Row) => boolean): string[] {
+  return rows.filter(has).map((row) => row.id);
+}
+
 function checkStatements(statements: Statements) {
   const inOrder = statements.prepare((db, arg: Arg<Page>) =>
     db
@@ -67,26 +81,23 @@ function checkStatements(statements: Statements) {
       .select(sql<string | null>`case when ${arg('full')} then options_json end`.as('json'))
       .where('work_plan_id', '=', arg('planId'))
       .where('position', '>', arg('after'))
-      .where('state', 'in', valuesOf(arg('states')))
+      .where(isOneOf('state', arg('states')))
       .orderBy('position')
       .limit(arg('limit'))
       .compile(),
   );
-  const byIds = statements.prepare((db, arg: Arg<PageOfIds>) =>
+  const byIds = new IdStatement(statements, (db, arg: Arg<Page>, isWanted) =>
     db
       .selectFrom('checks')
       .select(['position', ...checkColumns])
       .select(sql<string | null>`case when ${arg('full')} then options_json end`.as('json'))
       .where('work_plan_id', '=', arg('planId'))
-      .where('id', 'in', sql<string>`(select value from json_each(${arg('ids')}))`)
-      .where(notIndexed('position'), '>', arg('after'))
-      .where('state', 'in', valuesOf(arg('states')))
-      .orderBy(notIndexed('position'))
-      .limit(arg('limit'))
+      .where(isWanted('id'))
+      .where(isOneOf('state', arg('states')))
       .compile(),
   );
   return (page: Page, ids: readonly string[]) =>
-    ids.length === 0 ? inOrder.all(page) : byIds.all({ ...page, ids: JSON.stringify(ids) });
+    ids.length === 0 ? inOrder.all(page) : pageFrom(byIds.all(page, ids), page);
 }
 
 function stageStatements(statements: Statements) {
@@ -97,26 +108,29 @@ function stageStatements(statements: Statements) {
       .select(sql<string | null>`case when ${arg('full')} then args_json end`.as('json'))
       .where('work_plan_id', '=', arg('planId'))
       .where('position', '>', arg('after'))
-      .where('state', 'in', valuesOf(arg('states')))
+      .where(isOneOf('state', arg('states')))
       .orderBy('position')
       .limit(arg('limit'))
       .compile(),
   );
-  const byIds = statements.prepare((db, arg: Arg<PageOfIds>) =>
+  const byIds = new IdStatement(statements, (db, arg: Arg<Page>, isWanted) =>
     db
       .selectFrom('stages')
       .select(['position', ...stageColumns])
       .select(sql<string | null>`case when ${arg('full')} then args_json end`.as('json'))
       .where('work_plan_id', '=', arg('planId'))
-      .where('id', 'in', sql<string>`(select value from json_each(${arg('ids')}))`)
-      .where(notIndexed('position'), '>', arg('after'))
-      .where('state', 'in', valuesOf(arg('states')))
-      .orderBy(notIndexed('position'))
-      .limit(arg('limit'))
+      .where(isWanted('id'))
+      .where(isOneOf('state', arg('states')))
       .compile(),
   );
   return (page: Page, ids: readonly string[]) =>
-    ids.length === 0 ? inOrder.all(page) : byIds.all({ ...page, ids: JSON.stringify(ids) });
+    ids.length === 0 ? inOrder.all(page) : pageFrom(byIds.all(page, ids), page);
+}
+
+/** A page of the rows that were looked up by their ids, in the order of creation. */
+function pageFrom<Row extends { readonly position: number }>(rows: readonly Row[], { after, limit }: Page): Row[] {
+  const left = rows.filter((row) => row.position > after).sort((a, b) => a.position - b.position);
+  return limit === NO_LIMIT ? left : left.slice(0, limit);
 }
 
 function pageOf<State extends string>(
@@ -126,17 +140,17 @@ function pageOf<State extends string>(
 ): Pick<Page, 'states' | 'after' | 'limit'> {
   const states = selector.states.length === 0 ? all : selector.states;
   return {
-    states: JSON.stringify(states.map((state) => codes.encode(state))),
+    states: bitSet(states.map((state) => codes.encode(state))),
     after: selector.after,
     limit: selector.limit ?? NO_LIMIT,
   };
 }
 
-function valuesOf(array: Expression<string>): Expression<number> {
-  return sql<number>`(select value from json_each(${array}))`;
+/** Whether a state's bit is in the set: each state number is a multiple of ten. A list would cost a table a call. */
+function isOneOf(column: string, set: Expression<number>): Expression<SqlBool> {
+  return sql<SqlBool>`(1 << (${sql.ref(column)} / 10)) & ${set} <> 0`;
 }
 
-/** A column that SQLite is to take from the row: with few ids, their index beats a walk in the order of creation. */
-function notIndexed(column: 'position'): Expression<number> {
-  return sql<number>`+${sql.ref(column)}`;
+function bitSet(numbers: readonly number[]): number {
+  return numbers.reduce((set, number) => set | (1 << (number / 10)), 0);
 }
