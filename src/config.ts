@@ -121,10 +121,9 @@ const variables = z.object({
   GRPC_PORT: variable(port, '50051', 'Port of the gRPC API; 0 = any free port.'),
   GRPC_SOCKET: variable(text, '', 'Path of a Unix socket (mode 0600) to listen on instead of HOST and GRPC_PORT.'),
   HTTP_PORT: variable(
-    z
-      .literal('off', { error: 'must be a port or off' })
-      .transform(() => undefined)
-      .or(port),
+    z.union([z.literal('off').transform(() => undefined), port], {
+      error: 'must be off or a port from 0 to 65535 (0 = any free port)',
+    }),
     '8080',
     'Port of the HTTP API; 0 = any free port, `off` = not served. Reserved: nothing is served there yet.',
   ),
@@ -144,10 +143,9 @@ const variables = z.object({
     'on = stages may run commands on this machine (`builtin/process`). Only with a loopback HOST or a Unix socket.',
   ),
   TURBOCI_EXECUTOR_CONCURRENCY: variable(
-    z
-      .literal('auto')
-      .transform(() => Math.max(4, availableParallelism()))
-      .or(count(1)),
+    z.union([z.literal('auto').transform(() => Math.max(4, availableParallelism())), count(1)], {
+      error: 'must be auto or a whole number, such as 8',
+    }),
     'auto',
     'Builtin executions at the same time; `auto` = the number of CPU cores, at least 4.',
   ),

@@ -25,6 +25,8 @@ export type ServerOptions = Partial<Omit<Config, 'policy' | 'limits' | 'connecti
   readonly policy?: Partial<ExecutionPolicy>;
   readonly limits?: Partial<Limits>;
   readonly connections?: Partial<ConnectionConfig>;
+  /** Serve, but execute nothing and leave what an earlier process left running as it is, until `resume`. */
+  readonly paused?: boolean;
   /** Where to log; by default nowhere, or to standard output when `logLevel` is given. */
   readonly log?: Logger;
   /** Told when the server cannot go on: stop the process. By default the error is thrown where nobody catches it. */
@@ -37,6 +39,8 @@ export type RunningServer = {
   readonly address: string;
   /** 0 for a Unix socket. */
   readonly port: number;
+  /** Begins to execute, if the server was started paused. */
+  resume(): Promise<void>;
   /**
    * Ends it in order: refuses new calls, ends streams, lets running calls finish, stops commands, closes the database.
    * Takes at most the drain timeout, and a moment for the database. Idempotent.
@@ -63,7 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
   const parts = compose({ config, storage, clock, log });
   try {
-    await parts.orchestrator.start();
+    if (!options.paused) await parts.orchestrator.start();
     return await parts.serve();
   } catch (error) {
     await parts.stop();
@@ -132,7 +136,7 @@ function compose({ config, storage, clock, log }: Parts): Composed {
   const serve = async (): Promise<RunningServer> => {
     const port = await grpc.listen(listenOptions(config));
     address = addressOf(config, port);
-    return { address, port, stop };
+    return { address, port, stop, resume: () => orchestrator.start() };
   };
   return { orchestrator, serve, stop };
 }

@@ -19,6 +19,11 @@ export type EmbeddedServer = {
   /** `unix:PATH` of a socket that only this user may open. */
   readonly address: string;
   readonly logDir: string;
+  /**
+   * Begins to execute. Until then the server only answers: what an earlier run left behind stays as it is, and can be
+   * looked at, or cancelled before it would start again.
+   */
+  execute(): Promise<void>;
 };
 
 /**
@@ -46,11 +51,12 @@ export async function withEmbeddedServer<T>(
       logDir,
       logLevel: 'silent',
       processExecutor: executesCommands,
+      paused: true,
     }).catch((error: unknown) => {
       throw startError(error);
     });
     try {
-      return await use({ address: server.address, logDir });
+      return await use({ address: server.address, logDir, execute: () => server.resume() });
     } finally {
       await server.stop();
     }

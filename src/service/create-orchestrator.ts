@@ -69,12 +69,17 @@ export function createOrchestrator(deps: OrchestratorDeps): RunningOrchestrator 
     cancelStage: (ctx, request) => stages.cancel(ctx, request),
   };
   const background: readonly BackgroundService[] = [timers, dispatcher, requestMemory];
+  const begin = async (): Promise<void> => {
+    await recoverBuiltinAttempts({ storage, editor, log });
+    for (const service of background) await service.start();
+  };
+  let begun: Promise<void> | undefined;
   return {
     orchestrator,
     drain: () => watches.drain(),
-    start: async () => {
-      await recoverBuiltinAttempts({ storage, editor, log });
-      for (const service of background) await service.start();
+    start: () => {
+      begun ??= begin();
+      return begun;
     },
     stop: async () => {
       watches.drain();

@@ -43,9 +43,10 @@ async function run(cli: Cli, file: string | undefined, options: RunOptions): Pro
   }
   if (plan !== undefined) refuseForeignRunners(plan);
   const database = options.db ?? DEFAULT_DATABASE;
-  return withEmbeddedServer({ database, executesCommands: true }, ({ address, logDir }) =>
+  return withEmbeddedServer({ database, executesCommands: true }, ({ address, logDir, execute }) =>
     withAddress(cli, address, async (client) => {
       await cancelLeftovers(cli, client, options.resume);
+      await execute();
       return runOn(cli, client, options, logDir, () => targetOf(cli, client, plan, options, embeddedRun));
     }),
   );

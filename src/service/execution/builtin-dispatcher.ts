@@ -76,6 +76,7 @@ export class BuiltinDispatcher implements BackgroundService, CommitListener {
    * when the claim is made; rejects if it failed.
    */
   async runNow(claim: (executionId: string) => Promise<ClaimedTask | undefined>): Promise<void> {
+    if (!this.#isRunning) throw new AppError('DRAINING', 'the server executes nothing now');
     const { ids, executions } = this.#deps;
     const executionId = ids.execution();
     const signal = executions.add(executionId);
