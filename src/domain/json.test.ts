@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isDeeperThan, type JsonObject, type JsonValue, jsonEqual, mergePatch } from './json.ts';
+import { type JsonObject, type JsonValue, jsonEqual, jsonFault, mergePatch } from './json.ts';
 
 describe('mergePatch', () => {
   // The examples of RFC 7396, appendix A, whose target and patch are objects.
@@ -56,7 +56,7 @@ describe('jsonEqual', () => {
   });
 });
 
-describe('isDeeperThan', () => {
+describe('jsonFault', () => {
   const nested = (depth: number): JsonValue => {
     let value: JsonValue = {};
     for (let level = 1; level < depth; level++) value = level % 2 ? { value } : [value];
@@ -64,15 +64,19 @@ describe('isDeeperThan', () => {
   };
 
   it('counts objects and lists, the top level as 1', () => {
-    expect(isDeeperThan(1, 0)).toBe(false);
-    expect(isDeeperThan({}, 1)).toBe(false);
-    expect(isDeeperThan({ a: 1 }, 1)).toBe(false);
-    expect(isDeeperThan({ a: [] }, 1)).toBe(true);
-    expect(isDeeperThan(nested(64), 64)).toBe(false);
-    expect(isDeeperThan(nested(65), 64)).toBe(true);
+    expect(jsonFault(1, 0)).toBeUndefined();
+    expect(jsonFault({ a: 1 }, 1)).toBeUndefined();
+    expect(jsonFault({ a: [] }, 1)).toBe('TOO_DEEP');
+    expect(jsonFault(nested(64), 64)).toBeUndefined();
+    expect(jsonFault(nested(65), 64)).toBe('TOO_DEEP');
   });
 
   it('survives a depth that no stack would', () => {
-    expect(isDeeperThan(nested(1_000_000), 64)).toBe(true);
+    expect(jsonFault(nested(1_000_000), 64)).toBe('TOO_DEEP');
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])('finds %d anywhere', (number) => {
+    expect(jsonFault({ a: [{ b: number }] }, 64)).toBe('NO_JSON_NUMBER');
+    expect(jsonFault({ a: [{ b: 1e308 }] }, 64)).toBeUndefined();
   });
 });

@@ -42,13 +42,20 @@ export function jsonEqual(a: JsonValue | undefined, b: JsonValue | undefined): b
   );
 }
 
-/** True when objects and lists nest deeper than `limit`; the top level counts as 1. Iterative: callers choose the depth. */
-export function isDeeperThan(value: JsonValue, limit: number): boolean {
+/** What keeps a value from being stored as JSON. */
+export type JsonFault = 'TOO_DEEP' | 'NO_JSON_NUMBER';
+
+/**
+ * Looks for objects and lists that nest deeper than `limit` (the top level counts as 1) and for numbers that JSON lacks
+ * (NaN, Infinity). Iterative: callers choose the depth.
+ */
+export function jsonFault(value: JsonValue, limit: number): JsonFault | undefined {
   const open: { readonly value: JsonValue; readonly depth: number }[] = [{ value, depth: 1 }];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (typeof next.value === 'number' && !Number.isFinite(next.value)) return 'NO_JSON_NUMBER';
     if (typeof next.value !== 'object' || next.value === null) continue;
-    if (next.depth > limit) return true;
+    if (next.depth > limit) return 'TOO_DEEP';
     for (const child of Object.values(next.value)) open.push({ value: child, depth: next.depth + 1 });
   }
-  return false;
+  return undefined;
 }

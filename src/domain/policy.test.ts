@@ -19,6 +19,7 @@ it('grows the ceiling of the backoff up to its maximum, with full jitter', () =>
   ]);
   expect(backoffDelayMs(defaults, 5, 0)).toBe(0);
   expect(backoffDelayMs({ ...defaults, backoffInitialMs: 0 }, 3, almost)).toBe(0);
+  expect(backoffDelayMs({ ...defaults, backoffInitialMs: 0, backoffMultiplier: 1e300 }, 9, almost)).toBe(0);
 });
 
 it('stays finite and within the maximum for any policy', () => {

@@ -48,6 +48,8 @@ export function matchesPolicy(written: PolicyWrite, policy: ExecutionPolicy): bo
  * (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog 2015). `random` is in [0, 1).
  */
 export function backoffDelayMs(policy: ExecutionPolicy, endedAttempts: number, random: number): number {
+  // Without it, 0 times a power that has grown to Infinity would be NaN.
+  if (policy.backoffInitialMs === 0) return 0;
   const ceiling = policy.backoffInitialMs * policy.backoffMultiplier ** Math.max(0, endedAttempts - 1);
   return Math.floor(random * Math.min(policy.backoffMaxMs, ceiling));
 }

@@ -74,11 +74,11 @@ function rpcBuilder({ clock, ids, log, defaultDeadlineMs }: EndpointDeps) {
   return {
     /** A call that answers soon, or is given up. */
     unary<Req, Res>(idempotency: Idempotency, schema: z.ZodType<Req>, service: Service<Req, Res>): UnaryRpc<Res> {
-      return { kind: 'UNARY', idempotency, call: guard(inTime(validate(schema, service))) };
+      return { kind: 'UNARY', idempotency, isPatient: false, call: guard(inTime(validate(schema, service))) };
     },
     /** A call that may wait as long as its caller does. */
     patient<Req, Res>(idempotency: Idempotency, schema: z.ZodType<Req>, service: Service<Req, Res>): UnaryRpc<Res> {
-      return { kind: 'UNARY', idempotency, call: guard(validate(schema, service)) };
+      return { kind: 'UNARY', idempotency, isPatient: true, call: guard(validate(schema, service)) };
     },
     stream<Req>(idempotency: Idempotency, schema: z.ZodType<Req>, service: Service<Req, WatchSubscription>): StreamRpc {
       const call = wrap<unknown, WatchSubscription>(guard(validate(schema, service)), recoverStream(ids));
@@ -88,7 +88,7 @@ function rpcBuilder({ clock, ids, log, defaultDeadlineMs }: EndpointDeps) {
       const call = guard<never>(async () => {
         throw new AppError('NOT_IMPLEMENTED', `${name} is not implemented by this version of the server`);
       });
-      return { kind: 'UNARY', idempotency: 'NONE', call };
+      return { kind: 'UNARY', idempotency: 'NONE', isPatient: false, call };
     },
   };
 }

@@ -11,6 +11,8 @@ export type Idempotency = 'READ' | 'IDEMPOTENT' | 'BY_REQUEST_ID' | 'NONE';
 export type UnaryRpc<Res> = {
   readonly kind: 'UNARY';
   readonly idempotency: Idempotency;
+  /** Whether it may wait as long as its caller does; then a drain ends it instead of waiting too. */
+  readonly isPatient: boolean;
   readonly call: Endpoint<unknown, Res>;
 };
 

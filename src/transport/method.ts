@@ -15,6 +15,7 @@ import type { StreamItem, StreamRpc, UnaryRpc } from '../endpoint/rpc.ts';
 export type UnaryMethod = {
   readonly kind: 'UNARY';
   readonly desc: DescMethod;
+  readonly endsWithDrain: boolean;
   call(ctx: RequestContext, request: Uint8Array): Promise<Uint8Array>;
 };
 
@@ -25,9 +26,11 @@ export type MessageStream = { readonly cut: AbortSignal; readonly messages: Asyn
 export type StreamMethod = {
   readonly kind: 'SERVER_STREAM';
   readonly desc: DescMethod;
+  readonly endsWithDrain: true;
   open(ctx: RequestContext, request: Uint8Array): Promise<MessageStream>;
 };
 
+/** One RPC between bytes; a drain ends those that might last for ever and waits for the others. */
 export type Method = UnaryMethod | StreamMethod;
 
 /** Puts a codec around an endpoint. */
@@ -40,6 +43,7 @@ export function unaryMethod<I extends DescMessage, O extends DescMessage, Res>(
   return {
     kind: 'UNARY',
     desc,
+    endsWithDrain: rpc.isPatient,
     call: async (ctx, request) => {
       const response = await rpc.call(ctx, decode(parse(desc.input, request)));
       return toBinary(desc.output, encode(response));
@@ -57,6 +61,7 @@ export function streamMethod<I extends DescMessage, O extends DescMessage>(
   return {
     kind: 'SERVER_STREAM',
     desc,
+    endsWithDrain: true,
     open: async (ctx, request) => {
       const subscription = await rpc.call(ctx, decode(parse(desc.input, request)));
       return { cut: subscription.cut, messages: encoded(subscription, (item) => toBinary(desc.output, encode(item))) };

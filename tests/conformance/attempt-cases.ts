@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import type { Attempt } from '../../src/domain/attempt.ts';
 import { attempt, PLAN, progress, seed, stage, T0 } from './fixtures.ts';
-import type { Subject } from './storage-conformance.ts';
+import type { Subject } from './subject.ts';
 
 const KEY = { planId: PLAN, stageId: 's', idx: 1 };
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { noGoals, withAssigned, withEnded } from '../../src/domain/assignment.ts';
 import type { Check } from '../../src/domain/check.ts';
 import { check, PLAN, plan, seed, T0 } from './fixtures.ts';
-import type { Subject } from './storage-conformance.ts';
+import type { Subject } from './subject.ts';
 
 export function checkCases({ storage }: Subject): void {
   const get = (id: string) => storage().read((snapshot) => snapshot.checks.get(PLAN, id));

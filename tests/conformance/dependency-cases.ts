@@ -5,7 +5,7 @@ import type { NodeRef } from '../../src/domain/node.ts';
 import { conditions, outcomes, satisfies } from '../../src/domain/outcome.ts';
 import type { GroupOwner } from '../../src/storage/dependency-repository.ts';
 import { flat, group, PLAN, plan, seed, T0 } from './fixtures.ts';
-import type { Subject } from './storage-conformance.ts';
+import type { Subject } from './subject.ts';
 
 const stageRef = (id: string): NodeRef => ({ type: 'STAGE', id });
 const owner = (id: string, purpose: GroupPurpose = 'DEPENDENCIES'): GroupOwner => ({

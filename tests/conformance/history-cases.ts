@@ -1,7 +1,7 @@
 import { beforeEach, expect, it } from 'vitest';
 import type { RememberedRequest } from '../../src/storage/request-repository.ts';
 import { checkEvent, PLAN, plan, planEvent, seed, stageEvent, T0 } from './fixtures.ts';
-import type { Subject } from './storage-conformance.ts';
+import type { Subject } from './subject.ts';
 
 export function historyCases({ storage }: Subject): void {
   const list = (revision: number, seq: number, limit = 100, planId = PLAN) =>

@@ -4,7 +4,7 @@ import { viewOf } from '../../src/domain/dependency/view.ts';
 import type { StageState } from '../../src/domain/stage.ts';
 import type { NodeSelector } from '../../src/storage/node-reader.ts';
 import { attempt, check, flat, group, PLAN, plan, progress, result, seed, stage, T0 } from './fixtures.ts';
-import type { Subject } from './storage-conformance.ts';
+import type { Subject } from './subject.ts';
 
 const ALL = { ids: [], states: [], after: 0, limit: undefined };
 const FINAL = { state: 'FINAL', outcome: 'SUCCEEDED' } as const;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { Attempt } from '../../src/domain/attempt.ts';
 import { attempt, PLAN, plan, stage, T0 } from './fixtures.ts';
-import type { Subject } from './storage-conformance.ts';
+import type { Subject } from './subject.ts';
 
 const key = (planId: string, stageId: string) => ({ planId, stageId, idx: 1 });
 

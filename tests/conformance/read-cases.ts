@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { AppError } from '../../src/domain/error.ts';
 import { PLAN, plan, seed } from './fixtures.ts';
-import type { Subject } from './storage-conformance.ts';
+import type { Subject } from './subject.ts';
 
 export function readCases({ storage }: Subject): void {
   const version = () => storage().read(async (snapshot) => (await snapshot.workPlans.get(PLAN))?.version);

@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import { check, PLAN, result, seed, T0 } from './fixtures.ts';
-import type { Subject } from './storage-conformance.ts';
+import type { Subject } from './subject.ts';
 
 const failure = { message: 'broken', occurredAt: T0 + 1, reason: '' };
 

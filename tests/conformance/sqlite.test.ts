@@ -5,7 +5,8 @@ import { afterAll } from 'vitest';
 import { systemClock } from '../../src/platform/clock.ts';
 import { silentLogger } from '../../src/platform/logger.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/open.ts';
-import { type OpenOptions, storageConformance } from './storage-conformance.ts';
+import { storageConformance } from './storage-conformance.ts';
+import type { OpenOptions } from './subject.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'turboci-conformance-'));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { concludedReasons, type Stage } from '../../src/domain/stage.ts';
 import { check, PLAN, seed, stage, T0 } from './fixtures.ts';
-import type { Subject } from './storage-conformance.ts';
+import type { Subject } from './subject.ts';
 
 const FINAL = { state: 'FINAL', outcome: 'SUCCEEDED', concludedReason: 'ATTEMPT_COMPLETE' } as const;
 

@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { AppError } from '../../src/domain/error.ts';
 import { within } from '../support/wait-for.ts';
 import { check, PLAN, plan, seed } from './fixtures.ts';
-import type { Subject } from './storage-conformance.ts';
+import type { Subject } from './subject.ts';
 
 export function unitCases({ storage, effectErrors, writeQueue }: Subject): void {
   const exists = (id: string) => storage().read(async (snapshot) => (await snapshot.workPlans.get(id)) !== undefined);

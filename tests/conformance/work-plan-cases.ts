@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { WorkPlanCursor, WorkPlanFilter } from '../../src/storage/work-plan-repository.ts';
 import { plan, T0 } from './fixtures.ts';
-import type { Subject } from './storage-conformance.ts';
+import type { Subject } from './subject.ts';
 
 const ANY: WorkPlanFilter = { states: [], metadata: {} };
 

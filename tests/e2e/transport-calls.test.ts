@@ -1,9 +1,14 @@
+import { create, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
+import { TurboCIOrchestrator } from '../../gen/turboci/v1/service_pb.js';
+import { GetWorkPlanRequestSchema } from '../../gen/turboci/v1/workplan_pb.js';
 import { AppError } from '../../src/domain/error.ts';
+import type { LogFields, Logger } from '../../src/domain/logger.ts';
 import type { CallContext } from '../../src/service/orchestrator.ts';
-import { turboci } from '../support/client.ts';
+import { pathOf, turboci } from '../support/client.ts';
 import { fakeOrchestrator, plan, untilAborted } from '../support/fake-orchestrator.ts';
 import { startGrpc, type TestServerOptions } from '../support/grpc-test-server.ts';
+import { frame, Http2Peer } from '../support/http2-peer.ts';
 import { refusal } from '../support/rpc-error.ts';
 import { waitFor, within } from '../support/wait-for.ts';
 
@@ -71,11 +76,11 @@ test('a caller that cancels aborts the call', async () => {
 
 test('a connection that breaks aborts its calls', async () => {
   const { server, contexts, reason } = await patientServer();
-  const client = server.client();
-  const call = turboci(client).getWorkPlan({ id: 'p' });
-  call.catch(() => {});
+  const peer = await Http2Peer.connect(server.port);
+  const request = toBinary(GetWorkPlanRequestSchema, create(GetWorkPlanRequestSchema, { id: 'p' }));
+  peer.open(pathOf(TurboCIOrchestrator.method.getWorkPlan)).end(frame(Buffer.from(request)));
   await waitFor('the call', () => contexts[0]);
-  client.close();
+  peer.session.destroy();
   expect(await reason()).toBe('CALLER_GONE');
 });
 
@@ -94,4 +99,46 @@ test('a thousand calls on one connection are answered, each with its own', async
   const ids = Array.from({ length: 1000 }, (_, at) => `plan-${at}`);
   const answers = await within('all answers', Promise.all(ids.map((id) => client.getWorkPlan({ id }))));
   expect(answers.map((answer) => answer.workPlan?.id)).toEqual(ids);
+});
+
+test('with debug on, a call is one line of the log, with its names in trace and log', async () => {
+  const lines: { readonly fields: LogFields; readonly message: string }[] = [];
+  const server = await startGrpc(fakeOrchestrator({ getWorkPlan: async (_, { id }) => plan(id) }), {
+    log: recordingLog(lines),
+  });
+  const client = turboci(server.client());
+  const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
+  const headers = { traceparent: `00-${traceId}-00f067aa0ba902b7-01`, 'x-request-id': 'build-17' };
+  await client.getWorkPlan({ id: 'p' }, { headers });
+  await refusal(client.getWorkPlan({ id: '' }, { headers }));
+  const names = { method: 'turboci.v1.TurboCIOrchestrator/GetWorkPlan', correlation_id: 'build-17', trace_id: traceId };
+  expect(lines).toMatchObject([
+    { message: 'call', fields: { ...names, code: 'OK' } },
+    { message: 'call', fields: { ...names, code: 'INVALID_ARGUMENT', reason: 'INVALID_FIELD' } },
+  ]);
+});
+
+function recordingLog(lines: { readonly fields: LogFields; readonly message: string }[], own: LogFields = {}): Logger {
+  const record = (fields: LogFields, message: string): void =>
+    void lines.push({ fields: { ...own, ...fields }, message });
+  return {
+    ...{ debug: record, info: record, warn: record, error: record, fatal: record },
+    isLevelEnabled: () => true,
+    child: (fields) => recordingLog(lines, { ...own, ...fields }),
+  };
+}
+
+test('a connection that has reached its age is replaced, and no call is lost', async () => {
+  const server = await startGrpc(fakeOrchestrator({ getWorkPlan: async (_, { id }) => plan(id) }), {
+    grpc: { maxConnectionAgeMs: 200 },
+  });
+  const peer = await Http2Peer.connect(server.port);
+  const client = turboci(server.client());
+  let calls = 0;
+  await waitFor('the end of the old connection', async () => {
+    await client.getWorkPlan({ id: 'p' });
+    calls += 1;
+    return peer.session.closed || peer.session.destroyed;
+  });
+  expect(calls).toBeGreaterThan(1);
 });

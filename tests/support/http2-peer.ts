@@ -52,9 +52,14 @@ export class Http2Peer {
     });
     stream.resume();
     stream.end(body);
-    await within(`the end of ${path}`, once(stream, 'close'));
+    await within(`the end of ${path}`, closed(stream));
     return answerOf(last);
   }
+}
+
+/** Resolves when a stream is closed, however it came to that. */
+export function closed(stream: ClientHttp2Stream): Promise<void> {
+  return new Promise((resolve) => stream.once('close', () => resolve()));
 }
 
 /** A message as gRPC frames it. */

@@ -1,6 +1,5 @@
 import { AttemptState, CheckState, ConcludedReason, Outcome, StageState } from '../../../gen/turboci/v1/common_pb.js';
 import { oneLine } from '../output.ts';
-import { formatDuration } from './duration.ts';
 import {
   type AttemptPicture,
   type Board,
@@ -10,6 +9,7 @@ import {
   outcomeWords,
   type StagePicture,
 } from './board.ts';
+import { formatDuration } from './duration.ts';
 
 /** Something worth a line of its own when progress goes to a pipe or a log. */
 export type Remark = { readonly at: number; readonly node: string; readonly text: string };

@@ -5,8 +5,8 @@ import { Outcome, WorkPlanState } from '../../../gen/turboci/v1/common_pb.js';
 import type { Stage } from '../../../gen/turboci/v1/stage_pb.js';
 import type { WorkPlan } from '../../../gen/turboci/v1/workplan_pb.js';
 import { oneLine, type Paint } from '../output.ts';
-import { formatDuration } from './duration.ts';
 import { outcomeWords, SERVER_OWNER } from './board.ts';
+import { formatDuration } from './duration.ts';
 import { countWords } from './table.ts';
 
 /** A plan that has ended, with all of its nodes. */

@@ -6,8 +6,8 @@ import {
   StageState,
 } from '../../../gen/turboci/v1/common_pb.js';
 import { oneLine, type Paint, type Style } from '../output.ts';
-import { formatDuration } from './duration.ts';
 import { type Board, type CheckPicture, isFolded, outcomeWords, type StagePicture } from './board.ts';
+import { formatDuration } from './duration.ts';
 import { attemptWords, durationOf, reasonText } from './narrate.ts';
 
 export type TableOptions = {

@@ -1,8 +1,8 @@
 import { createLogUpdate } from 'log-update';
 import type { Clock } from '../cli.ts';
 import type { Output } from '../output.ts';
-import { formatDuration } from './duration.ts';
 import type { Board, BoardChange } from './board.ts';
+import { formatDuration } from './duration.ts';
 import { narrate, type Remark } from './narrate.ts';
 import { tableLines } from './table.ts';
 

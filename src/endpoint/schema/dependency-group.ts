@@ -14,24 +14,19 @@ export function dependencyGroupSchema(limits: Limits): z.ZodType<DependencyGroup
     targetId: id,
     condition: oneOf(conditions),
   });
-  const members: z.ZodType<DependencyGroup> = z.object({
-    predicate: oneOf(predicates),
-    threshold: z.int(),
-    dependencies: z.array(edge),
-    get groups() {
-      return z.array(members);
-    },
+  const group = (groups: z.ZodType<readonly DependencyGroup[]>): z.ZodType<DependencyGroup> =>
+    z.object({ predicate: oneOf(predicates), threshold: z.int(), dependencies: z.array(edge), groups });
+  // A schema for each level: one that contained itself would cost more for every group, and would nest without end.
+  let nested: z.ZodType<readonly DependencyGroup[]> = z.custom<readonly DependencyGroup[]>().check((checked) => {
+    if (checked.value.length === 0) return;
+    fault(checked, `groups must not nest deeper than ${limits.groupDepth} levels`, [0], 'REQUEST_LIMIT_EXCEEDED');
   });
-  return members.check((checked) => checkTree(checked, limits));
+  for (let level = limits.groupDepth; level > 1; level--) nested = z.array(group(nested));
+  return group(nested).check(checkThresholds);
 }
 
-function checkTree(checked: Checked<DependencyGroup>, limits: Limits): void {
+function checkThresholds(checked: Checked<DependencyGroup>): void {
   const root = checked.value;
-  const tooDeep = pathBelow(root, limits.groupDepth);
-  if (tooDeep !== undefined) {
-    fault(checked, `groups must not nest deeper than ${limits.groupDepth} levels`, tooDeep, 'REQUEST_LIMIT_EXCEEDED');
-    return;
-  }
   // Without nesting and threshold nothing can be wrong, and most groups are so.
   if (root.groups.length === 0 && root.predicate !== 'THRESHOLD') return;
   const flat = flatten(root);
@@ -45,19 +40,6 @@ function describe(found: GroupFault): string {
     case 'THRESHOLD_OUT_OF_RANGE':
       return `must be from 1 to ${found.members}, the number of different members`;
   }
-}
-
-/** The path of the first group deeper than `depth`, the root being at 1. Iterative: the depth is the caller's choice. */
-function pathBelow(root: DependencyGroup, depth: number): readonly (string | number)[] | undefined {
-  const open = [{ group: root, path: new Array<string | number>(), level: 1 }];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const { group, path, level } = next;
-    if (level > depth) return path;
-    group.groups.forEach((nested, at) => {
-      open.push({ group: nested, path: [...path, 'groups', at], level: level + 1 });
-    });
-  }
-  return undefined;
 }
 
 /** Edges of all groups of a tree, as written. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { JsonObject } from '../../domain/json.ts';
-import { isDeeperThan } from '../../domain/json.ts';
+import { jsonFault } from '../../domain/json.ts';
 import type { Limits } from '../../domain/limits.ts';
 import { fault } from './fault.ts';
 
@@ -82,9 +82,11 @@ export function limitedFields(limits: Limits) {
     }),
     /** A page's size: larger ones than the limit are lowered to it; 0 stays 0. */
     pageSize: naturalNumber.transform((size) => Math.min(size, limits.pageSize)),
-    /** Well-formed by what a transport decodes; its depth is not. */
+    /** Well-formed by what a transport decodes; its depth and its numbers are not. */
     json: z.custom<JsonObject>().check((checked) => {
-      if (!isDeeperThan(checked.value, limits.jsonDepth)) return;
+      const found = jsonFault(checked.value, limits.jsonDepth);
+      if (found === 'NO_JSON_NUMBER') fault(checked, 'must not hold NaN or Infinity: JSON has no such numbers');
+      if (found !== 'TOO_DEEP') return;
       fault(checked, `must not nest deeper than ${limits.jsonDepth} levels`, [], 'REQUEST_LIMIT_EXCEEDED');
     }),
   };

@@ -72,17 +72,22 @@ async function reachFinal(edit: PlanEdit, check: CheckDraft, failedStageId: stri
   await finalizeCheck(edit, check);
 }
 
-/** Stores a new result; the check's row is stored first if the check is new. */
+/** Stores a new result; the check's row is stored first if the check is new, with all that were created before it. */
 export async function insertResult(edit: PlanEdit, check: CheckDraft, result: CheckResult): Promise<void> {
   const planId = edit.before.id;
-  if (!check.stored) {
-    check.current = { ...check.current, revision: edit.revision };
-    await edit.uow.checks.insert(check.current, check.options);
-    check.stored = true;
-  }
+  if (!check.stored) await storeNewChecks(edit);
   const inserted = await edit.uow.results.insert(planId, check.current.id, result);
   check.results.set(inserted.id, inserted);
   edit.changeCheck(check, { resultCount: check.current.resultCount + 1 });
+}
+
+/** Rows are inserted in the order of creation, which is the order in which clients get to see nodes. */
+async function storeNewChecks(edit: PlanEdit): Promise<void> {
+  for (const check of edit.checks.values()) {
+    if (check.stored) continue;
+    await edit.uow.checks.insert(check.current, check.options);
+    check.stored = true;
+  }
 }
 
 /** Ends a check: its results are final, and they decide the outcome unless one is given. */

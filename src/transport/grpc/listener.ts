@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
 /** Where a server listens. */
@@ -17,8 +17,7 @@ export class Listener {
   #whenIdle: (() => void) | undefined;
 
   constructor(onConnection: (socket: Socket) => void) {
-    // Half-open, as HTTP/2 wants it: a peer that has said all may still listen.
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+    this.#server = createServer({ noDelay: true }, (socket) => {
       this.#sockets.add(socket);
       socket.once('close', () => {
         this.#sockets.delete(socket);
@@ -73,6 +72,11 @@ export class Listener {
 
 /** Whether the path is a socket on which nobody listens: what a killed server leaves behind. */
 async function isLeftOver(path: string): Promise<boolean> {
+  const isSocket = await lstat(path).then(
+    (file) => file.isSocket(),
+    () => false,
+  );
+  if (!isSocket) return false;
   const probe = connect(path);
   try {
     await once(probe, 'connect');

@@ -1,7 +1,7 @@
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 
 /** Bytes that may be under way to the peer's flow-control window before the next message has to wait. */
-const WINDOW_BYTES = 64 * 1024;
+const WINDOW_BYTES = 32 * 1024;
 
 /**
  * Sends the messages of a stream at its reader's pace: `send` resolves when there is room for another message, so that
@@ -20,9 +20,11 @@ export class MessageOutlet {
   /** One `send` at a time. */
   async send(message: Uint8Array): Promise<void> {
     if (this.#isClosed) return;
-    this.#unsent += message.byteLength;
+    // The callback holds on to the length only: grpc-js has a copy of the message in its frame.
+    const bytes = message.byteLength;
+    this.#unsent += bytes;
     this.#call.sendMessage(message, () => {
-      this.#unsent -= message.byteLength;
+      this.#unsent -= bytes;
       if (this.#unsent < WINDOW_BYTES) this.#roomMade();
     });
     if (this.#unsent < WINDOW_BYTES) return;

@@ -2,7 +2,7 @@ import { constants, type ServerHttp2Stream } from 'node:http2';
 import { Duplex } from 'node:stream';
 import { status as grpcStatus, type ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import type { CancelTimer, Clock } from '../../domain/ports.ts';
-import { deadlineExceeded } from '../../endpoint/middleware/deadline.ts';
+import { deadlineExceeded } from '../../endpoint/call-end.ts';
 import type { RequestContext } from '../../endpoint/request-context.ts';
 import { explained, type GrpcStatus } from './status.ts';
 

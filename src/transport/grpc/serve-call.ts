@@ -1,6 +1,6 @@
 import { Metadata } from '@grpc/grpc-js';
 import { AppError } from '../../domain/error.ts';
-import { callerGone } from '../../endpoint/middleware/deadline.ts';
+import { callerGone } from '../../endpoint/call-end.ts';
 import type { RequestContext } from '../../endpoint/request-context.ts';
 import type { Method, StreamMethod, UnaryMethod } from '../method.ts';
 import { MessageOutlet } from './message-outlet.ts';

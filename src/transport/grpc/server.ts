@@ -8,7 +8,7 @@ import {
 import { AppError } from '../../domain/error.ts';
 import type { Logger } from '../../domain/logger.ts';
 import type { Clock, Ids } from '../../domain/ports.ts';
-import { draining } from '../../endpoint/middleware/deadline.ts';
+import { draining } from '../../endpoint/call-end.ts';
 import { toAppError } from '../../endpoint/middleware/recover.ts';
 import { RequestContext } from '../../endpoint/request-context.ts';
 import type { Method } from '../method.ts';
@@ -88,7 +88,7 @@ export class GrpcServer {
     this.#health.stopServing();
     this.#listener.stopListening();
     for (const open of this.#calls.all) {
-      if (this.#methods.get(open.path)?.kind === 'SERVER_STREAM') open.ctx?.abort(draining());
+      if (this.#methods.get(open.path)?.endsWithDrain === true) open.ctx?.abort(draining());
     }
     const timeIsUp = new Promise<void>((resolve) => {
       this.#deps.clock.after(withinMs, resolve);
