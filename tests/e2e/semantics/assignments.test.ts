@@ -6,8 +6,8 @@ import {
   Outcome,
   StageState,
 } from '../../../gen/turboci/v1/common_pb.js';
-import { all, onCheck } from './harness/groups.ts';
-import type { StageWriteInit, TestPlan, WriteInit } from './harness/plan.ts';
+import { all, type Group, onCheck } from './harness/groups.ts';
+import type { AttemptWriteInit, StageWriteInit, TestPlan, WriteInit } from './harness/plan.ts';
 import type { Expected } from './harness/refusal.ts';
 import { useServer } from './harness/server.ts';
 
@@ -17,8 +17,9 @@ const { INCOMPLETE } = AttemptState;
 const held = { dependencies: all(onCheck('gate', DependencyCondition.SUCCEEDED)) };
 
 type Goal = CheckState | undefined;
+type Also = { dependencies?: Group; continuationGroup?: Group; currentAttempt?: AttemptWriteInit };
 /** A stage assigned to check `c`. */
-const assigned = (id: string, goalState?: Goal, also: StageWriteInit = {}): StageWriteInit => ({
+const assigned = (id: string, goalState?: Goal, also: Also = {}): StageWriteInit => ({
   ...also,
   id,
   assignments: [{ targetCheckId: 'c', ...(goalState === undefined ? {} : { goalState }) }],
@@ -259,6 +260,38 @@ describe('semantics 7: work that ended without an answer', () => {
     await plan.reject('c');
     await plan.complete('s');
     expect(await plan.check('c')).toMatchObject({ outcome: Outcome.FAILED, results: [{ ownerType: 'test' }] });
+  });
+});
+
+describe('semantics 7: who counts', () => {
+  test('a stage that is assigned while the check still waits for its dependencies', async () => {
+    const plan = await planOf({ checks: [{ id: 'c', ...held }], stages: [assigned('s')] });
+    await plan.complete('s');
+    expect(await plan.check('c')).toMatchObject({ state: PLANNED });
+    await plan.write({ stages: [assigned('t')] });
+    await plan.pass('gate');
+    expect(await plan.check('c')).toMatchObject({ state: WAITING });
+    await plan.complete('t');
+    expect(await plan.check('c')).toMatchObject({ state: FINAL, outcome: Outcome.SUCCEEDED });
+  });
+
+  test('one FAILED stage with goal PLANNED does not wait for those with goal FINAL', async () => {
+    const plan = await planOf({ checks: [{ id: 'c' }], stages: [assigned('s', PLANNED), assigned('t', FINAL)] });
+    await fail(plan, 's');
+    expect(await plan.check('c')).toMatchObject({ state: FINAL, outcome: Outcome.FAILED });
+    await plan.complete('t');
+    expect(await plan.check('c')).toMatchObject({ version: 2n });
+  });
+
+  test('assigning a stage twice to one check is INVALID_ARGUMENT', async () => {
+    const plan = await planOf({ checks: [{ id: 'c' }] });
+    const expected: Expected = { code: 'INVALID_ARGUMENT', field: 'stages[0].assignments[1].target_check_id' };
+    for (const goalState of [PLANNED, FINAL]) {
+      await plan.refuses(
+        { stages: [{ id: 's', assignments: [{ targetCheckId: 'c' }, { targetCheckId: 'c', goalState }] }] },
+        expected,
+      );
+    }
   });
 });
 

@@ -14,6 +14,8 @@ import { refused } from './harness/refusal.ts';
 import { useServer } from './harness/server.ts';
 
 const server = useServer();
+/** One that may be stopped while others are at work. */
+const restarting = useServer();
 const { PLANNED, ATTEMPTING, AWAITING_GROUP, FINAL } = StageState;
 const { PENDING, RUNNING, COMPLETE, INCOMPLETE } = AttemptState;
 const gated = all(onCheck('gate'));
@@ -46,6 +48,15 @@ describe.each([
     const stage = await cancel(plan, 's');
     expect(stage).toMatchObject({ ...cancelled, attempts: [stopped] });
     expect(stage.attempts).toHaveLength(1);
+  });
+
+  test('a retry that waits for its backoff ends at once', async () => {
+    const plan = await planOf({ stages: [{ id: 's' }] });
+    await plan.attempt('s', { failure: { message: 'lost' } });
+    expect(await cancel(plan, 's')).toMatchObject({
+      ...cancelled,
+      attempts: [{ failure: { message: 'lost' } }, stopped],
+    });
   });
 
   test('an owned attempt is told to stop; COMPLETE within the grace counts', async () => {
@@ -155,6 +166,18 @@ describe('semantics 8: the grace time of an owned attempt', { concurrent: true }
     expect(stage).toMatchObject({ ...cancelled, attempts: [stopped] });
     const [told, ended] = [stage.cancelledAt, lastAttempt(stage).endedAt];
     expect(Number((ended?.seconds ?? 0n) - (told?.seconds ?? 0n))).toBeGreaterThanOrEqual(GRACE_MS / 1000 - 1);
+  });
+
+  test('it outlasts a restart of the server', async ({ expect }) => {
+    const { id } = await restarting.plan();
+    const before = restarting.open(id);
+    await before.write({ checks: [{ id: 'c' }], stages: [{ id: 's', currentAttempt: me }] });
+    await before.cancel();
+    await restarting.restart();
+    const plan = restarting.open(id);
+    expect(await plan.stage('s')).toMatchObject({ state: ATTEMPTING, attempts: [{ state: RUNNING }] });
+    expect(await plan.untilFinal('s', 3 * GRACE_MS)).toMatchObject({ ...cancelled, attempts: [stopped] });
+    expect(await plan.check('c')).toMatchObject({ state: CheckState.FINAL, outcome: Outcome.CANCELLED });
   });
 
   test('in a cancelled plan: then its checks are CANCELLED', async ({ expect }) => {
@@ -296,6 +319,18 @@ describe('semantics 8: a plan', () => {
       expect(check).toMatchObject({ state: CheckState.FINAL, outcome: Outcome.CANCELLED, version: 1n });
     for (const stage of stages) expect(stage).toMatchObject({ ...cancelled, attempts: [], version: 1n });
     expect(await plan.get()).toMatchObject({ state: WorkPlanState.CANCELLED, outcome: Outcome.CANCELLED });
+  });
+
+  test('nodes written while an attempt is ending are born cancelled', async () => {
+    const plan = await planOf({ stages: [{ id: 's', currentAttempt: me }] });
+    await plan.cancel();
+    await plan.write({ checks: [{ id: 'late' }], stages: [{ id: 'late' }] });
+    expect(await plan.check('late')).toMatchObject({ state: CheckState.FINAL, outcome: Outcome.CANCELLED });
+    expect(await plan.stage('late')).toMatchObject(cancelled);
+    expect(await plan.check('gate')).toMatchObject({ state: CheckState.PLANNING });
+    await plan.attempt('s', { ...me, state: INCOMPLETE });
+    expect(await plan.check('gate')).toMatchObject({ state: CheckState.FINAL, outcome: Outcome.CANCELLED });
+    expect(await plan.stage('s')).toMatchObject({ ...cancelled, attempts: [{ state: INCOMPLETE }] });
   });
 
   test('repeating is a no-op', async () => {

@@ -181,6 +181,22 @@ describe('semantics 6: without a group of its own a stage waits for its children
     });
   });
 
+  test.each(['first', 'last'])('parent (%s) and child may end in one write', async (place) => {
+    const plan = await family();
+    const ends = ['parent', 'child'].map((id) => ({ id, currentAttempt: { state: COMPLETE } }));
+    await plan.write({ stages: place === 'first' ? ends : ends.toReversed() });
+    expect((await plan.query()).stages.map(({ state }) => state)).toEqual([FINAL, FINAL]);
+  });
+
+  test("a writer's FINAL does not wait for them, and leaves them alone", async () => {
+    const plan = await family();
+    expect(await plan.writeStage({ id: 'parent', state: FINAL })).toMatchObject({
+      state: FINAL,
+      outcome: Outcome.SUCCEEDED,
+    });
+    expect(await plan.stage('child')).toMatchObject({ state: ATTEMPTING });
+  });
+
   test('children and the end of the attempt may come in one write', async () => {
     const plan = await server.plan();
     await plan.write({ stages: [{ id: 'parent' }] });

@@ -180,6 +180,31 @@ describe('semantics 3: leaving ATTEMPTING ends the live attempt', () => {
   });
 });
 
+describe('semantics 4: the fence holds for a move of the stage too', () => {
+  const me = { attemptIdx: 1, processUid: 'holder' };
+
+  test('with another uid or another index it is refused', async () => {
+    const plan = await server.plan();
+    await plan.writeStage({ id: 's', currentAttempt: me });
+    const fenced: Expected = { code: 'FAILED_PRECONDITION', reason: ['ATTEMPT_CLAIMED', 'STALE_ATTEMPT'] };
+    for (const state of [AWAITING_GROUP, FINAL]) {
+      await plan.refuses({ stages: [{ id: 's', state, currentAttempt: { processUid: 'other' } }] }, fenced);
+      await plan.refuses({ stages: [{ id: 's', state, currentAttempt: { attemptIdx: 2 } }] }, fenced);
+    }
+  });
+
+  test('the holder may report in the same write', async () => {
+    const plan = await server.plan();
+    await plan.writeStage({ id: 's', currentAttempt: me });
+    const report = { ...me, details: { a: 1 }, progress: { message: 'done' } };
+    const stage = await plan.writeStage({ id: 's', state: FINAL, currentAttempt: report });
+    expect(stage).toMatchObject({ state: FINAL, outcome: Outcome.SUCCEEDED });
+    expect(stage.attempts).toMatchObject([
+      { state: AttemptState.COMPLETE, details: { a: 1 }, progress: [{ message: 'done' }] },
+    ]);
+  });
+});
+
 describe('semantics 3: outcome and concluded_reason', () => {
   const one = { maxAttempts: 1 };
   const cases = [
