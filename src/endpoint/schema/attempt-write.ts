@@ -4,7 +4,7 @@ import type { Limits } from '../../domain/limits.ts';
 import type { AttemptWrite } from '../../service/requests.ts';
 import { failureWrite } from './failure.ts';
 import { fault } from './fault.ts';
-import { limitedFields, oneOf, text, time, unset } from './fields.ts';
+import { limitedFields, message, oneOf, time, unset } from './fields.ts';
 
 /** Attempts count from 1. */
 export const attemptIdx = z.number().check((checked) => {
@@ -19,7 +19,7 @@ const percent = z.number().check((checked) => {
 export function attemptWriteSchema(limits: Limits): z.ZodType<AttemptWrite> {
   const { optionalId, json } = limitedFields(limits);
   const progress = z.object({
-    message: text,
+    message,
     timestamp: unset(time),
     details: unset(json),
     percent: unset(percent),

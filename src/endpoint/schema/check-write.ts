@@ -5,7 +5,7 @@ import type { CheckWrite } from '../../service/requests.ts';
 import { countEdges, dependencyGroupSchema } from './dependency-group.ts';
 import { failureWrite } from './failure.ts';
 import { type Checked, fault } from './fault.ts';
-import { limitedFields, naturalNumber, oneOf, oversizedJson, text, unset } from './fields.ts';
+import { label, limitedFields, naturalNumber, oneOf, oversizedJson, unset } from './fields.ts';
 
 /** One check of a write. */
 export function checkWriteSchema(limits: Limits): z.ZodType<CheckWrite> {
@@ -24,7 +24,7 @@ export function checkWriteSchema(limits: Limits): z.ZodType<CheckWrite> {
     .object({
       id,
       state: unset(oneOf(checkStates)),
-      kind: text,
+      kind: label,
       options: unset(json),
       dependencies: unset(dependencyGroupSchema(limits)),
       result: unset(result),

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Limits } from '../../domain/limits.ts';
 import type { CancelStageRequest, RunStageRequest } from '../../service/requests.ts';
-import { limitedFields, text } from './fields.ts';
+import { label, limitedFields } from './fields.ts';
 
 /** The requests about single stages. */
 export function executorSchemas(limits: Limits): {
@@ -11,6 +11,6 @@ export function executorSchemas(limits: Limits): {
   const { id } = limitedFields(limits);
   return {
     run: z.object({ workPlanId: id, stageId: id, wait: z.boolean() }),
-    cancel: z.object({ workPlanId: id, stageId: id, reason: text }),
+    cancel: z.object({ workPlanId: id, stageId: id, reason: label }),
   };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { text, time, unset } from './fields.ts';
+import { label, message, time, unset } from './fields.ts';
 
 /** A failure as written; without a time it happened now. */
-export const failureWrite = z.object({ message: text, reason: text, occurredAt: unset(time) });
+export const failureWrite = z.object({ message, reason: label, occurredAt: unset(time) });

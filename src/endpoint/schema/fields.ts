@@ -24,10 +24,25 @@ export function unset<T>(schema: z.ZodType<T>): z.ZodType<T | undefined> {
   return schema.optional();
 }
 
-/** Free text. Only its encoding is checked; the size of a message bounds it. */
-export const text = z.string().check((checked) => {
-  if (!checked.value.isWellFormed()) fault(checked, 'must be valid Unicode');
-});
+/** Bounds of free text. Reasons stand in every event of a write, so that a long one would multiply. */
+const LABEL_BYTES = 1024;
+const MESSAGE_BYTES = 64 * 1024;
+
+function textOf(maxBytes: number) {
+  return z.string().check((checked) => {
+    const { value } = checked;
+    if (!value.isWellFormed()) fault(checked, 'must be valid Unicode');
+    else if (value.length * 3 > maxBytes && Buffer.byteLength(value) > maxBytes) {
+      fault(checked, `must have at most ${maxBytes} bytes`, [], 'REQUEST_LIMIT_EXCEEDED');
+    }
+  });
+}
+
+/** A word or line: a kind, a reason. */
+export const label = textOf(LABEL_BYTES);
+
+/** What people or programs have to say: a failure's or a progress entry's message. */
+export const message = textOf(MESSAGE_BYTES);
 
 /** A count, version or revision that has to be given as zero or more. */
 export const naturalNumber = z.number().check((checked) => {

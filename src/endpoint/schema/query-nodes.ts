@@ -3,7 +3,7 @@ import { checkStates } from '../../domain/check.ts';
 import type { Limits } from '../../domain/limits.ts';
 import { stageStates } from '../../domain/stage.ts';
 import type { QueryNodesRequest } from '../../service/requests.ts';
-import { limitedFields, oneOf, text } from './fields.ts';
+import { label, limitedFields, oneOf } from './fields.ts';
 import { bothUnlessOne } from './include.ts';
 import { nodeView } from './node-view.ts';
 
@@ -20,7 +20,7 @@ export function queryNodesSchema(limits: Limits): z.ZodType<QueryNodesRequest> {
       includeChecks: z.boolean(),
       includeStages: z.boolean(),
       pageSize,
-      pageToken: text,
+      pageToken: label,
       view: nodeView,
     })
     .transform(bothUnlessOne);

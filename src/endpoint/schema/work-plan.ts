@@ -7,7 +7,7 @@ import type {
   GetWorkPlanRequest,
   ListWorkPlansRequest,
 } from '../../service/requests.ts';
-import { limitedFields, oneOf, text } from './fields.ts';
+import { label, limitedFields, oneOf } from './fields.ts';
 
 /** The requests about plans as wholes. */
 export function workPlanSchemas(limits: Limits): {
@@ -20,7 +20,7 @@ export function workPlanSchemas(limits: Limits): {
   return {
     create: z.object({ metadata, requestId }),
     get: z.object({ id }),
-    list: z.object({ pageSize, pageToken: text, states: z.array(oneOf(workPlanStates)), metadata }),
-    cancel: z.object({ id, reason: text }),
+    list: z.object({ pageSize, pageToken: label, states: z.array(oneOf(workPlanStates)), metadata }),
+    cancel: z.object({ id, reason: label }),
   };
 }

@@ -4,7 +4,7 @@ import type { WriteNodesRequest } from '../../service/requests.ts';
 import { attemptIdx } from './attempt-write.ts';
 import { checkWriteSchema } from './check-write.ts';
 import { type Checked, fault } from './fault.ts';
-import { limitedFields, naturalNumber, text, unset } from './fields.ts';
+import { label, limitedFields, naturalNumber, unset } from './fields.ts';
 import { nodeView } from './node-view.ts';
 import { stageWriteSchema } from './stage-write.ts';
 
@@ -18,7 +18,7 @@ export function writeNodesSchema(limits: Limits): z.ZodType<WriteNodesRequest> {
       checks: z.array(checkWriteSchema(limits)),
       stages: z.array(stageWriteSchema(limits)),
       requestId,
-      reason: text,
+      reason: label,
       attempt: unset(attemptRef),
       expectedPlanVersion: unset(naturalNumber),
       responseView: nodeView,

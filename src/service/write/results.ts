@@ -53,7 +53,7 @@ export async function storeResult(
   const next: CheckResult = {
     ...stored,
     data: write.data ?? stored.data,
-    failure: sameFailure(stored.failure, failure) ? stored.failure : (failure ?? stored.failure),
+    failure: sameFailure(stored.failure, failure) ? stored.failure : nextFailure(stored, write, failure),
     finalizedAt,
   };
   await edit.uow.results.replace(edit.before.id, check.current.id, next);
@@ -67,9 +67,14 @@ function findResult(edit: PlanEdit, check: CheckDraft, { ownerType, ownerId }: C
   return edit.uow.results.find(edit.before.id, check.current.id, ownerType, ownerId);
 }
 
+/** New data is a new answer: a failure of the old one goes unless it is given again. Without data it stays. */
+function nextFailure(stored: CheckResult, write: CheckResultWrite, failure: Failure | undefined): Failure | undefined {
+  return write.data === undefined ? (failure ?? stored.failure) : failure;
+}
+
 function isSameResult(stored: CheckResult, write: CheckResultWrite): boolean {
   const sameData = write.data === undefined || jsonEqual(write.data, stored.data ?? {});
-  return sameData && (write.failure === undefined || sameFailure(failureOf(write.failure, 0), stored.failure));
+  return sameData && sameFailure(nextFailure(stored, write, failureOf(write.failure, 0)), stored.failure);
 }
 
 function assertRoom(check: CheckDraft, limit: number): void {

@@ -154,6 +154,20 @@ describe('semantics 2: one result an owner, replaced until it is finalized', () 
     expect(three.results).toHaveLength(3);
   });
 
+  test('new data drops an earlier failure; a write without data keeps both', async () => {
+    const plan = await working();
+    const failure = { message: 'red', reason: 'X' };
+    await plan.writeCheck({ id: 'c', result: { ...result, data: { red: 1 }, failure } });
+    const owner = { ownerType: result.ownerType, ownerId: result.ownerId };
+    await plan.ignores({ checks: [{ id: 'c', result: owner }] });
+    const again = await plan.writeCheck({ id: 'c', result: { ...owner, failure: { message: 'redder' } } });
+    expect(again.results[0]).toMatchObject({ data: { red: 1 }, failure: { message: 'redder' } });
+    const green = await plan.writeCheck({ id: 'c', result: { ...owner, data: { red: 0 } } });
+    expect(green.results[0]).toMatchObject({ data: { red: 0 } });
+    expect(green.results[0]?.failure).toBeUndefined();
+    expect((await plan.writeCheck({ id: 'c', state: FINAL })).outcome).toBe(Outcome.SUCCEEDED);
+  });
+
   test('an equal repeat is a no-op', async () => {
     const plan = await working();
     await plan.writeCheck({ id: 'c', result: { ...result, data: { a: 1, b: { c: 2, d: 3 } } } });
