@@ -32,7 +32,6 @@ test(`kill -9 during a stream of writes, ${CYCLES} times on one file: nothing ac
     rig.connect(address);
     await rig.settle();
     expect(await rig.repeatSome(10), `cycle ${cycle}, requests sent again`).toEqual([]);
-    expect(faultsOf(path, rig), `cycle ${cycle}, after requests were sent again`).toEqual([]);
 
     const before = rig.ledger.acknowledgedCount;
     const errors = await rig.runUntilKilled(killPoint(dice), () => server.kill('SIGKILL'));
@@ -61,7 +60,11 @@ test(`kill -9 during a stream of writes, ${CYCLES} times on one file: nothing ac
 });
 
 function killPoint(dice: Dice): KillPoint {
-  return { acknowledged: LEAST_WRITES + dice.below(LEAST_WRITES), sent: 1 + dice.below(16), delayMs: dice.below(6) };
+  return {
+    acknowledged: LEAST_WRITES + dice.below(LEAST_WRITES),
+    sent: dice.chance(0.5) ? 0 : 1 + dice.below(16),
+    delayMs: dice.chance(0.5) ? 0 : 1 + dice.below(5),
+  };
 }
 
 async function dieWhileStarting(path: string, afterMs: number): Promise<void> {

@@ -1,7 +1,4 @@
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
@@ -14,92 +11,15 @@ import {
   StageState,
 } from '../../gen/turboci/v1/common_pb.js';
 import { findViolations } from '../support/invariants.ts';
-import { RpcError, refusal } from '../support/rpc-error.ts';
+import { refusal } from '../support/rpc-error.ts';
 import { scratchFolder } from '../support/scratch.ts';
-import { waitFor, within } from '../support/wait-for.ts';
-import { watchHealth } from './health.ts';
-import { type Env, launch, type Served, serve } from './serve.ts';
-import { attemptsOf, createPlan, milliseconds, stageOf } from './stages.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { commandPid, EXECUTES, isRunning, writeCommand } from './commands.ts';
+import { databasePath, type Served, serve } from './serve.ts';
+import { attemptsOf, createPlan, finalStage, milliseconds, stageOf } from './stages.ts';
 
-const EXECUTES: Env = { TURBOCI_PROCESS_EXECUTOR: 'on', BACKOFF_INITIAL: '1ms' };
-const DRAIN_MS = 10_000;
-/** Far below the drain timeout, far above what a process needs to end. */
+/** Far below what anything would wait by itself, far above what it needs. */
 const AT_ONCE_MS = 4000;
-
-async function databasePath(): Promise<string> {
-  return join(await scratchFolder(), 'turboci.db');
-}
-
-describe('the order to stop', () => {
-  test('SIGTERM: health says NOT_SERVING, watches end, the running call is answered, the exit status is 0', async () => {
-    const path = await databasePath();
-    const { server, address, api } = await serve(path);
-    const workPlanId = await createPlan(api);
-    await api.writeNodes({ workPlanId, stages: [{ id: 'slow', runnerType: 'builtin/noop', args: { delay: '1s' } }] });
-    const health = watchHealth(address);
-    expect((await health.next()).value).toBe('SERVING');
-    const watch = api.watchWorkPlan({ workPlanId });
-    await watch.opened;
-    const running = api.runStage({ workPlanId, stageId: 'slow', wait: true });
-    await waitFor('the stage to run', async () => (await stageOf(api, workPlanId, 'slow')).attempts[0]?.startedAt);
-
-    const askedAt = performance.now();
-    server.kill('SIGTERM');
-    expect((await within('health to change', health.next())).value).toBe('NOT_SERVING');
-    expect((await refusal(watch.rest())).code).toBe('UNAVAILABLE');
-    const answer = await running.catch((error: unknown) => error);
-    if (answer instanceof RpcError) expect(answer.code).toBe('UNAVAILABLE');
-    else expect(answer).toMatchObject({ stage: { state: StageState.FINAL } });
-    expect(await server.exit).toMatchObject({ code: 0, signal: null });
-    expect(performance.now() - askedAt).toBeLessThan(DRAIN_MS);
-    expect(findViolations(path)).toEqual([]);
-  });
-
-  test('SIGTERM under load: what was acknowledged is there, what was refused is UNAVAILABLE', async () => {
-    const path = await databasePath();
-    const { server, api } = await serve(path);
-    const workPlanId = await createPlan(api);
-    const acknowledged: string[] = [];
-    const writer = async (name: string): Promise<unknown> => {
-      for (let count = 0; ; count++) {
-        const id = `${name}-${count}`;
-        try {
-          await api.writeNodes({ workPlanId, checks: [{ id }, { id: `${id}-twin` }] });
-        } catch (error) {
-          return error;
-        }
-        acknowledged.push(id, `${id}-twin`);
-        if (acknowledged.length === 400) server.kill('SIGTERM');
-      }
-    };
-    const ends = await Promise.all(['a', 'b', 'c', 'd'].map(writer));
-    expect(ends.map((error) => (error instanceof RpcError ? error.code : error))).toEqual(Array(4).fill('UNAVAILABLE'));
-    expect((await server.exit).code).toBe(0);
-
-    const again = await serve(path);
-    const { checks } = await again.api.queryNodes({ workPlanId });
-    const stored = new Set(checks.map(({ id }) => id));
-    expect(acknowledged.filter((id) => !stored.has(id))).toEqual([]);
-    expect(findViolations(path)).toEqual([]);
-  });
-
-  test('a second signal ends it at once, and the command that it would have waited for ends too', async () => {
-    const folder = await scratchFolder();
-    const { server, api } = await serve(join(folder, 'turboci.db'), EXECUTES);
-    const workPlanId = await createPlan(api);
-    const pidFile = join(folder, 'pid');
-    await writeCommand(api, workPlanId, 'stubborn', `trap '' TERM; echo $$ > ${pidFile}; while :; do sleep 1; done`);
-    const pid = await commandPid(pidFile);
-
-    server.kill('SIGTERM');
-    await waitFor('the drain', () => server.log.some((line) => line.includes('draining')));
-    const askedAt = performance.now();
-    server.kill('SIGTERM');
-    expect((await within('the end', server.exit)).code).toBe(1);
-    expect(performance.now() - askedAt).toBeLessThan(AT_ONCE_MS);
-    await waitFor('the command to end', () => !isRunning(pid));
-  });
-});
 
 describe('attempts that the end of the server cuts', () => {
   test.for(['SIGKILL', 'SIGTERM'] as const)('%s: INCOMPLETE(SERVER_RESTART), retried by policy', async (signal) => {
@@ -270,118 +190,3 @@ describe('an executor that is switched off since', () => {
     expect(findViolations(path)).toEqual([]);
   });
 });
-
-describe('a server that cannot start says why and has an exit status for it', () => {
-  test('another server holds the file', async () => {
-    const path = await databasePath();
-    const { api } = await serve(path);
-    const second = await launch(path).exit;
-    expect(second).toMatchObject({ code: 75, stderr: expect.stringContaining('in use by another server') });
-    expect(second.stderr).toContain(path);
-    // The first one is not disturbed.
-    await createPlan(api);
-  });
-
-  test('a newer release has migrated the file', async () => {
-    const path = await databasePath();
-    const { server } = await serve(path);
-    server.kill('SIGTERM');
-    await server.exit;
-    const database = new Database(path);
-    database.exec("INSERT INTO kysely_migration (name, timestamp) VALUES ('9999-from-the-future', '2100-01-01')");
-    database.close();
-    const newer = await launch(path).exit;
-    expect(newer).toMatchObject({ code: 65, stderr: expect.stringContaining('9999-from-the-future') });
-    expect(newer.stderr).toContain('upgrade the server');
-  });
-
-  test('the file is no database', async () => {
-    const path = await databasePath();
-    await writeFile(path, 'Dear diary, nothing here is a database. '.repeat(200));
-    const content = await readFile(path, 'utf8');
-    expect(await launch(path).exit).toMatchObject({ code: 66, stderr: expect.stringContaining(path) });
-    expect(await readFile(path, 'utf8')).toBe(content);
-  });
-
-  test('the file is the database of another program', async () => {
-    const path = await databasePath();
-    const database = new Database(path);
-    database.exec('CREATE TABLE recipes (name TEXT)');
-    database.close();
-    expect(await launch(path).exit).toMatchObject({ code: 66, stderr: expect.stringContaining('another program') });
-  });
-
-  test('the path is a folder', async () => {
-    const path = await databasePath();
-    await mkdir(path);
-    expect(await launch(path).exit).toMatchObject({ code: 73, stderr: expect.stringContaining(path) });
-  });
-
-  test('the folder of the file does not exist', async () => {
-    const path = join(await scratchFolder(), 'missing', 'turboci.db');
-    expect(await launch(path).exit).toMatchObject({ code: 73, stderr: expect.stringContaining(path) });
-  });
-
-  test('the folder cannot be written', async () => {
-    // Not even root may create files there.
-    const path = '/proc/turboci.db';
-    const { code, stderr } = await launch(path, { LOG_DIR: await scratchFolder() }).exit;
-    expect([73, 77]).toContain(code);
-    expect(stderr).toContain(path);
-  });
-
-  test('the port is in use', async () => {
-    const other = createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    const address = other.address();
-    const port = typeof address === 'object' ? String(address?.port) : '';
-    const { code, stderr } = await launch(await databasePath(), { GRPC_PORT: port }).exit;
-    other.close();
-    expect({ code, stderr }).toMatchObject({ code: 69, stderr: expect.stringContaining(port) });
-  });
-
-  test.for([
-    { GRPC_PORT: 'http' },
-    { GRPC_PORT: '70000' },
-    { HTTP_PORT: '-1' },
-    { MAX_ATTEMPTS: '0' },
-    { ATTEMPT_TIMEOUT: 'soon' },
-    { LOG_LEVEL: 'loud' },
-    { TURBOCI_PROCESS_EXECUTOR: 'maybe' },
-    { TURBOCI_NO_SUCH_VARIABLE: '1' },
-    { TURBOCI_PROCESS_EXECUTOR: 'on', HOST: '0.0.0.0' },
-  ] satisfies Env[])('bad configuration: %o', async (env) => {
-    const path = await databasePath();
-    const { code, stderr } = await launch(path, env).exit;
-    expect(code).toBe(64);
-    for (const name of Object.keys(env)) expect(stderr).toContain(name);
-    expect(existsSync(path)).toBe(false);
-  });
-});
-
-function writeCommand(api: Served['api'], workPlanId: string, id: string, command: string, maxAttempts = 2) {
-  const stage = { id, runnerType: 'builtin/process', args: { command }, executionPolicy: { maxAttempts } };
-  return api.writeNodes({ workPlanId, stages: [stage] });
-}
-
-function finalStage(api: Served['api'], workPlanId: string, stageId: string) {
-  return waitFor(`stage ${stageId} to be FINAL`, async () => {
-    const stage = await stageOf(api, workPlanId, stageId);
-    return stage.state === StageState.FINAL && stage;
-  });
-}
-
-function commandPid(file: string): Promise<number> {
-  return waitFor('the command to start', async () => {
-    return existsSync(file) && Number.parseInt(await readFile(file, 'utf8'), 10);
-  });
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}

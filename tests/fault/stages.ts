@@ -1,5 +1,7 @@
 import Database from 'better-sqlite3';
+import { StageState } from '../../gen/turboci/v1/common_pb.js';
 import type { Stage } from '../../gen/turboci/v1/stage_pb.js';
+import { waitFor } from '../support/wait-for.ts';
 import type { Served } from './serve.ts';
 
 /** Creates an empty plan; answers its id. */
@@ -14,6 +16,13 @@ export async function stageOf(api: Served['api'], workPlanId: string, stageId: s
   const [stage] = stages;
   if (stage === undefined) throw new Error(`there is no stage ${stageId}`);
   return stage;
+}
+
+export function finalStage(api: Served['api'], workPlanId: string, stageId: string): Promise<Stage> {
+  return waitFor(`stage ${stageId} to be FINAL`, async () => {
+    const stage = await stageOf(api, workPlanId, stageId);
+    return stage.state === StageState.FINAL && stage;
+  });
 }
 
 /** A duration as the contract writes it. */

@@ -2,13 +2,13 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { NodeView } from '../../gen/turboci/v1/common_pb.js';
+import { NodeView, StageState } from '../../gen/turboci/v1/common_pb.js';
 import { findViolations } from '../support/invariants.ts';
 import { RpcError } from '../support/rpc-error.ts';
 import { scratchFolder } from '../support/scratch.ts';
-import { within } from '../support/wait-for.ts';
-import { type Served, serve } from './serve.ts';
-import { createPlan } from './stages.ts';
+import { waitFor, within } from '../support/wait-for.ts';
+import { launch, type Served, serve } from './serve.ts';
+import { createPlan, stageOf } from './stages.ts';
 
 const MOUNT_BYTES = 8 << 20;
 const BALLAST_BYTES = 3 << 20;
@@ -21,13 +21,13 @@ const ENOUGH_REFUSALS = 3;
 type Outcome = { readonly acknowledged: readonly string[]; readonly errors: readonly unknown[] };
 
 /** Writes pairs of large nodes over several calls at a time, each until it has been refused a few times. */
-async function fill(api: Served['api'], workPlanId: string, prefix: string): Promise<Outcome> {
+async function fill(api: Served['api'], workPlanId: string, prefix: string, payload = PAYLOAD): Promise<Outcome> {
   const acknowledged: string[] = [];
   const errors: unknown[] = [];
   const lane = async (name: number) => {
     for (let count = 0, refused = 0; refused < ENOUGH_REFUSALS; count++) {
       const id = `${prefix}-${name}-${count}`;
-      const checks = [id, `${id}-twin`].map((twin) => ({ id: twin, options: { payload: PAYLOAD } }));
+      const checks = [id, `${id}-twin`].map((twin) => ({ id: twin, options: { payload } }));
       try {
         await api.writeNodes({ workPlanId, checks, responseView: NodeView.BASIC });
         acknowledged.push(...checks.map((check) => check.id));
@@ -80,22 +80,66 @@ test('a full disk: UNAVAILABLE, nothing is acknowledged that is not stored, and 
   const { server, api } = await serve(path, { LOG_DIR: join(folder, 'logs') });
   const workPlanId = await createPlan(api);
 
-  const full = await fill(api, workPlanId, 'full');
-  expect(full.acknowledged.length).toBeGreaterThan(0);
-  expect(full.errors.length).toBeGreaterThan(0);
-  for (const error of full.errors) {
+  const ending = await createPlan(api);
+  await api.writeNodes({
+    workPlanId: ending,
+    stages: [{ id: 'ends', runnerType: 'builtin/noop', args: { delay: '2s' } }],
+  });
+
+  const large = await fill(api, workPlanId, 'large');
+  const small = await fill(api, workPlanId, 'small', '');
+  const acknowledged = [...large.acknowledged, ...small.acknowledged];
+  expect(acknowledged.length).toBeGreaterThan(0);
+  for (const error of [...large.errors, ...small.errors]) {
     expect(error).toBeInstanceOf(RpcError);
     expect(error).toMatchObject({ code: 'UNAVAILABLE', reason: 'STORAGE_UNAVAILABLE' });
     expect(error).toHaveProperty('retry.retryDelay');
   }
   // It still answers what is stored.
-  expect(await contradictions(api, workPlanId, full.acknowledged)).toEqual(CONSISTENT);
+  expect(await contradictions(api, workPlanId, acknowledged)).toEqual(CONSISTENT);
 
   rmSync(ballast);
   await api.writeNodes({ workPlanId, checks: [{ id: 'room' }, { id: 'room-twin' }] });
-  expect(await contradictions(api, workPlanId, full.acknowledged)).toEqual(CONSISTENT);
+  expect(await contradictions(api, workPlanId, acknowledged)).toEqual(CONSISTENT);
+  // The end of a stage that could not be stored is not forgotten either.
+  await waitFor('the stage to end', async () => (await stageOf(api, ending, 'ends')).state === StageState.FINAL);
   server.kill('SIGTERM');
   expect((await server.exit).code).toBe(0);
+  expect(findViolations(path)).toEqual([]);
+});
+
+test('kill -9 on a full disk: the next server serves or says why not, and works when there is room', {
+  timeout: 60_000,
+}, async (context) => {
+  const folder = await scratchFolder();
+  const disk = smallDisk(folder);
+  if (disk === undefined) return context.skip('only root may mount a small file system');
+  const path = join(disk, 'turboci.db');
+  const env = { LOG_DIR: join(folder, 'logs') };
+  const ballast = join(disk, 'ballast');
+  writeFileSync(ballast, Buffer.alloc(BALLAST_BYTES));
+  const { server, api } = await serve(path, env);
+  const workPlanId = await createPlan(api);
+  const large = await fill(api, workPlanId, 'large');
+  const small = await fill(api, workPlanId, 'small', '');
+  server.kill('SIGKILL');
+  await server.exit;
+
+  const onFullDisk = launch(path, env);
+  const served = await within('the server to serve or end', Promise.allSettled([onFullDisk.serving]));
+  console.log(
+    `on the full disk it ${served[0].status === 'fulfilled' ? 'serves' : `ends: ${String(served[0].reason)}`}`,
+  );
+  onFullDisk.kill('SIGKILL');
+  const { signal, stderr } = await onFullDisk.exit;
+  if (signal === null) expect(stderr).toContain(path);
+
+  rmSync(ballast);
+  const again = await serve(path, env);
+  expect(await contradictions(again.api, workPlanId, [...large.acknowledged, ...small.acknowledged])).toEqual(
+    CONSISTENT,
+  );
+  await again.api.writeNodes({ workPlanId, checks: [{ id: 'room' }, { id: 'room-twin' }] });
   expect(findViolations(path)).toEqual([]);
 });
 

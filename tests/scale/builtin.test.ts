@@ -1,6 +1,13 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { AttemptState, NodeView, Outcome, StageState, WorkPlanState } from '../../gen/turboci/v1/common_pb.js';
+import {
+  AttemptState,
+  NodeType,
+  NodeView,
+  Outcome,
+  StageState,
+  WorkPlanState,
+} from '../../gen/turboci/v1/common_pb.js';
 import { type Served, serve } from '../fault/serve.ts';
 import { createPlan } from '../fault/stages.ts';
 import { TestClient, turboci } from '../support/client.ts';
@@ -22,7 +29,9 @@ function noops(count: number, delay: string, chained = false) {
     id: `stage-${at}`,
     runnerType: 'builtin/noop',
     args: { delay },
-    ...(chained && at > 0 ? { dependencies: { dependencies: [{ targetType: 2, targetId: `stage-${at - 1}` }] } } : {}),
+    ...(chained && at > 0
+      ? { dependencies: { dependencies: [{ targetType: NodeType.STAGE, targetId: `stage-${at - 1}` }] } }
+      : {}),
   }));
 }
 
@@ -43,7 +52,7 @@ test('a plan of 100 running stages is cancelled, and all of them stop', PATIENCE
     workPlanId,
     stages: [
       ...noops(100, '1h'),
-      { id: 'waits', dependencies: { dependencies: [{ targetType: 2, targetId: 'stage-0' }] } },
+      { id: 'waits', dependencies: { dependencies: [{ targetType: NodeType.STAGE, targetId: 'stage-0' }] } },
     ],
   });
   await waitFor('all to run', async () => {

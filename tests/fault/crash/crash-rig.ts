@@ -11,7 +11,7 @@ const WRITERS_PER_CLIENT = 4;
 export type KillPoint = {
   /** After so many acknowledged writes ... */
   readonly acknowledged: number;
-  /** ... and so many more that were sent ... */
+  /** ... and so many more that were sent (0: with the acknowledgement in hand) ... */
   readonly sent: number;
   /** ... and so many milliseconds: inside a batch, a commit, an fsync. */
   readonly delayMs: number;
@@ -93,19 +93,18 @@ export class CrashRig {
   }
 
   #armKill({ acknowledged, sent, delayMs }: KillPoint, kill: () => void): Promise<void> {
-    let acknowledgedLeft = acknowledged;
-    let sentLeft = sent;
-    this.#onAcknowledged = () => {
-      acknowledgedLeft -= 1;
-    };
     return new Promise((resolve) => {
-      this.#onSent = () => {
-        if (acknowledgedLeft > 0) return;
-        sentLeft -= 1;
-        if (sentLeft > 0) return;
+      const strike = () => {
         this.#onSent = () => {};
-        setTimeout(() => resolve(kill()), delayMs);
+        // A timer takes a millisecond at least, in which a commit that comes too late would still get done.
+        if (delayMs === 0) resolve(kill());
+        else setTimeout(() => resolve(kill()), delayMs);
       };
+      const aim = countdown(sent, strike);
+      this.#onAcknowledged = countdown(acknowledged, () => {
+        if (sent === 0) strike();
+        else this.#onSent = aim;
+      });
     });
   }
 
@@ -114,4 +113,13 @@ export class CrashRig {
       (this.#writers[index] ?? []).map((writer) => [writer, client] as const),
     );
   }
+}
+
+/** Calls `then` at the count-th call. */
+function countdown(count: number, then: () => void): () => void {
+  let left = count;
+  return () => {
+    left -= 1;
+    if (left === 0) then();
+  };
 }

@@ -1,0 +1,77 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+/** A process that serves gRPC: the server, or what it is held against. */
+export class ServingProcess {
+  readonly address: string;
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+
+  private constructor(child: ChildProcess, folder: string, address: string) {
+    this.#child = child;
+    this.#folder = folder;
+    this.address = address;
+  }
+
+  /** The server from its source, or built, on a new database file. */
+  static server(entry: string = serverEntries.source): Promise<ServingProcess> {
+    const folder = mkdtempSync(join(tmpdir(), 'turboci-bench-'));
+    const env = { GRPC_PORT: '0', SQLITE_PATH: join(folder, 'bench.db'), LOG_DIR: join(folder, 'logs') };
+    return ServingProcess.#start(entry, folder, env);
+  }
+
+  /** A bare grpc-js server whose answers have so many bytes. */
+  static echo(responseBytes: number): Promise<ServingProcess> {
+    const folder = mkdtempSync(join(tmpdir(), 'turboci-bench-'));
+    return ServingProcess.#start(at('echo-server.ts'), folder, { RESPONSE_BYTES: String(responseBytes) });
+  }
+
+  static async #start(entry: string, folder: string, env: NodeJS.ProcessEnv): Promise<ServingProcess> {
+    const child = spawn(process.execPath, [entry], {
+      env: { PATH: process.env.PATH, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const address = await firstAddress(child);
+    return new ServingProcess(child, folder, address);
+  }
+
+  /** Memory of the machine that the process takes, in bytes. */
+  residentBytes(): number {
+    const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))?.[1];
+    return Number(kib) * 1024;
+  }
+
+  async stop(): Promise<void> {
+    const exit = once(this.#child, 'exit');
+    this.#child.kill('SIGTERM');
+    await exit;
+    rmSync(this.#folder, { recursive: true });
+  }
+}
+
+/** What can be started; the build is optional. */
+export const serverEntries = {
+  source: at('../src/main.ts'),
+  built: existsSync(at('../dist/main.js')) ? at('../dist/main.js') : undefined,
+} as const;
+
+/** Both kinds of process say on a line of their own where they serve. */
+async function firstAddress(child: ChildProcess): Promise<string> {
+  if (child.stdout === null) throw new Error('no output to read');
+  for await (const line of createInterface({ input: child.stdout })) {
+    const address = /"address":"([^"]+)"/.exec(line)?.[1];
+    if (address === undefined) continue;
+    child.stdout.resume();
+    return address;
+  }
+  throw new Error('the process ended before it served');
+}
+
+function at(path: string): string {
+  return fileURLToPath(new URL(path, import.meta.url));
+}
