@@ -101,7 +101,8 @@ export class TestStream<T> implements AsyncIterable<T> {
     this.#call = call;
     this.opened = new Promise((resolve, reject) => {
       call.once('metadata', () => resolve());
-      call.once('error', (error: ServiceError) => reject(new RpcError(error)));
+      // Leaving the iteration early destroys the stream with an error of Node's, which has no status.
+      call.once('error', (error: Error) => reject(isServiceError(error) ? new RpcError(error) : error));
     });
     this.opened.catch(() => {});
   }
