@@ -40,7 +40,8 @@ test("the caller's deadline aborts the call", async () => {
   const { server, reason } = await patientServer();
   const error = await refusal(turboci(server.client()).getWorkPlan({ id: 'p' }, { deadline: Date.now() + 300 }));
   expect(error.code).toBe('DEADLINE_EXCEEDED');
-  expect(await reason()).toBe('DEADLINE_EXCEEDED');
+  // At its deadline the client gives up too, and its word may come before the server's own timer.
+  expect(['DEADLINE_EXCEEDED', 'CALLER_GONE']).toContain(await reason());
 });
 
 test('a call without a deadline gets the default one, with details', async () => {

@@ -1,10 +1,11 @@
 import { type CheckGoals, finalVerdict, planningVerdict } from '../../domain/assignment.ts';
-import { type CheckResult, SERVER_OWNER } from '../../domain/check.ts';
+import { SERVER_OWNER } from '../../domain/check.ts';
 import type { Resolution } from '../../domain/dependency/group.ts';
 import { serverFailure } from '../../domain/failure.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import type { CheckDraft } from './check-draft.ts';
 import type { PlanEdit } from './plan-edit.ts';
+import { insertResult } from './result-record.ts';
 import { startTracking } from './tracking.ts';
 
 /** PLANNING → PLANNED, and on as far as dependencies and goals allow. */
@@ -70,24 +71,6 @@ async function reachFinal(edit: PlanEdit, check: CheckDraft, failedStageId: stri
     });
   }
   await finalizeCheck(edit, check);
-}
-
-/** Stores a new result; the check's row is stored first if the check is new, with all that were created before it. */
-export async function insertResult(edit: PlanEdit, check: CheckDraft, result: CheckResult): Promise<void> {
-  const planId = edit.before.id;
-  if (!check.stored) await storeNewChecks(edit);
-  const inserted = await edit.uow.results.insert(planId, check.current.id, result);
-  check.results.set(inserted.id, inserted);
-  edit.changeCheck(check, { resultCount: check.current.resultCount + 1 });
-}
-
-/** Rows are inserted in the order of creation, which is the order in which clients get to see nodes. */
-async function storeNewChecks(edit: PlanEdit): Promise<void> {
-  for (const check of edit.checks.values()) {
-    if (check.stored) continue;
-    await edit.uow.checks.insert(check.current, check.options);
-    check.stored = true;
-  }
 }
 
 /** Ends a check: its results are final, and they decide the outcome unless one is given. */

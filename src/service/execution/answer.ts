@@ -1,21 +1,18 @@
-import type { Attempt } from '../../domain/attempt.ts';
 import { ATTEMPT_OWNER, attemptOwnerId } from '../../domain/check.ts';
 import { checkMachine } from '../../domain/check-machine.ts';
 import { AppError } from '../../domain/error.ts';
 import type { Failure } from '../../domain/failure.ts';
-import { mergePatch } from '../../domain/json.ts';
 import type { Limits } from '../../domain/limits.ts';
 import { describeNode } from '../../domain/node.ts';
+import { addProgress, mergeDetails } from '../edit/attempt-record.ts';
 import type { CheckDraft } from '../edit/check-draft.ts';
 import { enterPlanned, finalizeCheck } from '../edit/check-life.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
 import { propagate } from '../edit/propagate.ts';
+import { storeResult } from '../edit/result-record.ts';
 import type { AttemptDraft, StageDraft } from '../edit/stage-draft.ts';
 import { type AttemptEnd, endAttempt, willRetry } from '../edit/stage-life.ts';
 import type { CheckUpdate, ExecutionAnswer } from '../executor/executor.ts';
-import { addProgress } from '../write/attempt-write.ts';
-import { assertJsonSize } from '../write/define-check.ts';
-import { storeResult } from '../write/results.ts';
 import { assertWriterMay } from '../write/transitions.ts';
 
 /**
@@ -33,7 +30,7 @@ export async function applyAnswer(
   const end = endOf(answer, edit.origin.at);
   const movesChecks = !willRetry(edit, stage, attempt, end);
   for (const update of answer.checkUpdates) await applyUpdate(edit, stage, attempt, update, movesChecks, limits);
-  if (answer.details !== undefined) await mergeDetails(edit, stage, attempt, answer, limits);
+  if (answer.details !== undefined) await mergeDetails(edit, stage, attempt, answer.details, limits.jsonBytes);
   await endAttempt(edit, stage, attempt, end);
   await propagate(edit);
 }
@@ -99,21 +96,6 @@ function noteSkipped(edit: PlanEdit, stage: StageDraft, attempt: AttemptDraft, c
     percent: undefined,
     idempotencyKey: '',
   });
-}
-
-async function mergeDetails(
-  edit: PlanEdit,
-  stage: StageDraft,
-  attempt: AttemptDraft,
-  answer: ExecutionAnswer,
-  limits: Limits,
-): Promise<void> {
-  const { planId, stageId, idx }: Attempt = attempt.current;
-  const stored = (await edit.uow.attempts.details({ planId, stageId, idx })) ?? {};
-  const merged = mergePatch(stored, answer.details ?? {});
-  assertJsonSize(merged, limits.jsonBytes, `details of attempt ${idx} of stage "${stageId}"`);
-  attempt.details = merged;
-  edit.changeAttempt(stage, attempt);
 }
 
 /** The failure of an attempt whose answer was refused. */

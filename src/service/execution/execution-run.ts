@@ -2,10 +2,10 @@ import { AppError } from '../../domain/error.ts';
 import type { Limits } from '../../domain/limits.ts';
 import type { Logger } from '../../domain/logger.ts';
 import type { Clock } from '../../domain/ports.ts';
+import { addProgress } from '../edit/attempt-record.ts';
 import type { Editor } from '../edit/editor.ts';
 import { endAttempt } from '../edit/stage-life.ts';
 import type { ExecutionAnswer, ExecutionTask, Executor, ProgressReport } from '../executor/executor.ts';
-import { addProgress } from '../write/attempt-write.ts';
 import { applyAnswer, refusedAnswer } from './answer.ts';
 import { liveAttemptOf } from './claim.ts';
 
@@ -41,6 +41,9 @@ export class ExecutionRun {
   async run(executor: Executor, signal: AbortSignal, isStopping: () => boolean): Promise<void> {
     const answer = await this.#execute(executor, signal);
     await this.#reports;
+    if (this.#droppedReports > 0) {
+      this.#deps.log.debug({ ...this.#ids(), dropped: this.#droppedReports }, 'progress reports were dropped');
+    }
     // An attempt that the end of the server cut is not the executor's failure: recovery ends it after the restart.
     if (isStopping()) return;
     for (let delay = FIRST_RETRY_MS; ; delay = Math.min(delay * 2, LONGEST_RETRY_MS)) {
@@ -151,11 +154,6 @@ export class ExecutionRun {
       },
       answer: async () => undefined,
     });
-  }
-
-  /** Reports that were not stored. */
-  get droppedReports(): number {
-    return this.#droppedReports;
   }
 
   #origin() {

@@ -5,10 +5,6 @@ export type AbortCause = { readonly kind: 'ORDERED' | 'SERVER_STOPS'; readonly r
 export class Executions {
   readonly #running = new Map<string, AbortController>();
 
-  get size(): number {
-    return this.#running.size;
-  }
-
   /** Registers an execution; the signal is aborted when it is to stop. */
   add(executionId: string): AbortSignal {
     const controller = new AbortController();

@@ -13,8 +13,4 @@ export class ReadyRing {
     if (first !== undefined) this.#plans.delete(first);
     return first;
   }
-
-  get size(): number {
-    return this.#plans.size;
-  }
 }

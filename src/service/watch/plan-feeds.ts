@@ -55,12 +55,6 @@ function comesAfter(event: PlanHistoryEvent, cursor: EventCursor): boolean {
 export class PlanFeeds implements CommitListener {
   readonly #feeds = new Map<string, PlanFeed>();
 
-  get followers(): number {
-    let count = 0;
-    for (const feed of this.#feeds.values()) count += feed.followers.size;
-    return count;
-  }
-
   /** Joins a plan's feed; the follower hears of every commit from now on. */
   join(planId: string, follower: FeedFollower): PlanFeed {
     const feed = this.#feeds.get(planId) ?? new PlanFeed();

@@ -3,13 +3,13 @@ import { attemptMachine } from '../../domain/attempt-machine.ts';
 import { AppError, invalidField } from '../../domain/error.ts';
 import { type Failure, sameFailure } from '../../domain/failure.ts';
 import { jsonEqual, mergePatch } from '../../domain/json.ts';
+import { addProgress, mergeDetails } from '../edit/attempt-record.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
+import { failureOf } from '../edit/result-record.ts';
 import type { AttemptDraft, StageDraft } from '../edit/stage-draft.ts';
 import { type AttemptEnd, endAttempt } from '../edit/stage-life.ts';
 import type { AttemptWrite, ProgressWrite } from '../requests.ts';
 import { assertLiveAttempt, notHolder } from './attempt-ref.ts';
-import { assertJsonSize } from './define-check.ts';
-import { failureOf } from './results.ts';
 import { nameOf } from './stage-states.ts';
 import { assertWriterMay } from './transitions.ts';
 import type { StageOp, WriteContext } from './write-context.ts';
@@ -41,7 +41,9 @@ async function feedAttempt(
   const { draft: stage } = op;
   await assertLiveAttempt(edit, stage, write.attemptIdx ?? 0, '');
   claim(edit, op, attempt, write);
-  if (write.details !== undefined) await mergeDetails(context, stage, attempt, write);
+  if (write.details !== undefined) {
+    await mergeDetails(edit, stage, attempt, write.details, context.rules.limits.jsonBytes);
+  }
   if (write.progress !== undefined) await appendProgress(context, stage, attempt, write.progress);
   if (write.blockNewAttempts && !attempt.current.blockNewAttempts) {
     edit.changeAttempt(stage, attempt, { blockNewAttempts: true });
@@ -70,22 +72,6 @@ function wantedState(write: AttemptWrite): AttemptState | undefined {
   if (write.state !== undefined) return write.state;
   if (write.failure !== undefined) return 'INCOMPLETE';
   return write.processUid === '' ? undefined : 'RUNNING';
-}
-
-async function mergeDetails(
-  { edit, rules }: WriteContext,
-  stage: StageDraft,
-  attempt: AttemptDraft,
-  write: AttemptWrite,
-) {
-  const stored =
-    attempt.details ??
-    (attempt.before === undefined ? {} : ((await edit.uow.attempts.details(keyOf(attempt.current))) ?? {}));
-  const merged = mergePatch(stored, write.details ?? {});
-  if (jsonEqual(merged, stored)) return;
-  assertJsonSize(merged, rules.limits.jsonBytes, `details of ${attemptName(stage)}`);
-  attempt.details = merged;
-  edit.changeAttempt(stage, attempt);
 }
 
 async function appendProgress(
@@ -123,15 +109,6 @@ async function appendProgress(
     details: write.details,
     percent: write.percent,
     idempotencyKey: write.idempotencyKey,
-  });
-}
-
-/** Appends an entry; the caller has judged the limit. */
-export function addProgress(edit: PlanEdit, stage: StageDraft, attempt: AttemptDraft, entry: ProgressEntry): void {
-  attempt.progress.push(entry);
-  edit.changeAttempt(stage, attempt, {
-    progressCount: attempt.current.progressCount + 1,
-    progressPercent: entry.percent ?? attempt.current.progressPercent,
   });
 }
 

@@ -1,8 +1,9 @@
 import { flatten, sameGroups } from '../../domain/dependency/flatten.ts';
 import { viewOf } from '../../domain/dependency/view.ts';
-import { AppError, invariant } from '../../domain/error.ts';
-import { type JsonObject, jsonEqual, mergePatch } from '../../domain/json.ts';
+import { invariant } from '../../domain/error.ts';
+import { jsonEqual, mergePatch } from '../../domain/json.ts';
 import type { NodeRef } from '../../domain/node.ts';
+import { assertJsonSize } from '../edit/json-size.ts';
 import { immutable } from './declare-nodes.ts';
 import { assertTargetsExist } from './targets.ts';
 import type { CheckOp, WriteContext } from './write-context.ts';
@@ -34,19 +35,6 @@ async function mergeOptions({ edit, rules }: WriteContext, { write, draft, path 
   assertJsonSize(merged, rules.limits.jsonBytes, `options of check "${id}"`);
   draft.options = merged;
   edit.changeCheck(draft);
-}
-
-/** RESOURCE_EXHAUSTED when a merge has grown a value beyond what a node may hold. */
-export function assertJsonSize(value: JsonObject, limit: number, what: string): void {
-  const size = Buffer.byteLength(JSON.stringify(value));
-  if (size <= limit) return;
-  throw new AppError(
-    'JSON_SIZE_LIMIT',
-    `${what} would have ${size} bytes as JSON after the merge; at most ${limit} are allowed`,
-    {
-      metadata: { limit: String(limit), size: String(size) },
-    },
-  );
 }
 
 async function replaceDependencies(context: WriteContext, { write, draft, path }: CheckOp): Promise<void> {
