@@ -50,7 +50,9 @@ export function createOrchestrator(deps: OrchestratorDeps): RunningOrchestrator 
   const dispatcher = new BuiltinDispatcher({ ...deps, editor, executions, concurrency: deps.executorConcurrency });
   const timers = new Timers({ storage, editor, clock, log });
   const requestMemory = new RequestMemory({ storage, clock, log });
-  for (const listener of [feeds, dispatcher, timers]) editor.listen(listener);
+  editor.onChange(feeds);
+  editor.onEffects(dispatcher);
+  editor.onEffects(timers);
 
   const plans = new WorkPlans({ ...deps, editor });
   const nodes = new Nodes({ storage, editor, clock, limits, rules: deps });

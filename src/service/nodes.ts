@@ -10,7 +10,7 @@ import { idempotent, recall, remember } from './idempotency.ts';
 import type { CallContext } from './orchestrator.ts';
 import { pageToken, readPageToken } from './page-token.ts';
 import type { QueryNodesRequest, QueryNodesResponse, WriteNodesRequest, WriteNodesResponse } from './requests.ts';
-import { versionMismatch } from './write/declare-nodes.ts';
+import { versionMismatch } from './write/refusals.ts';
 import type { WriteRules } from './write/write-context.ts';
 import { applyWrite } from './write/write-nodes.ts';
 

@@ -4,6 +4,7 @@ import type { Storage } from '../storage/storage.ts';
 import { REQUEST_MEMORY_MS } from './idempotency.ts';
 import type { BackgroundService } from './orchestrator.ts';
 
+const FIRST_SWEEP_MS = 30 * 1000;
 const SWEEP_EVERY_MS = 10 * 60 * 1000;
 const BATCH = 500;
 
@@ -23,7 +24,7 @@ export class RequestMemory implements BackgroundService {
   async start(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
-    this.#arm();
+    this.#arm(FIRST_SWEEP_MS);
   }
 
   async stop(): Promise<void> {
@@ -38,12 +39,12 @@ export class RequestMemory implements BackgroundService {
     for (;;) {
       const count = await this.#deps.storage.write((uow) => uow.requests.forget(now - REQUEST_MEMORY_MS, BATCH));
       forgotten += count;
-      if (count < BATCH) return forgotten;
+      if (count < BATCH || !this.#isRunning) return forgotten;
     }
   }
 
-  #arm(): void {
-    this.#cancel = this.#deps.clock.after(SWEEP_EVERY_MS, () => {
+  #arm(delayMs: number): void {
+    this.#cancel = this.#deps.clock.after(delayMs, () => {
       this.#sweep = this.#runAndArm();
     });
   }
@@ -54,6 +55,6 @@ export class RequestMemory implements BackgroundService {
     } catch (error) {
       this.#deps.log.warn({ err: error }, 'expired request ids can not be deleted yet');
     }
-    if (this.#isRunning) this.#arm();
+    if (this.#isRunning) this.#arm(SWEEP_EVERY_MS);
   }
 }

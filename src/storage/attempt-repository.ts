@@ -30,7 +30,10 @@ export interface BuiltinQueue {
   plansWithAvailable(now: number): Promise<readonly string[]>;
   /** When the next builtin attempt that is not available at `now` becomes so: the end of its backoff. */
   nextAvailableAt(now: number): Promise<number | undefined>;
-  /** Builtin attempts that are SCHEDULED or RUNNING, at most `limit`: after a start of the process, those of the dead one. */
+  /**
+   * Builtin attempts that a server process executes (those that a writer holds are not among them), at most `limit`:
+   * after a start of the process, those of the dead one.
+   */
   started(limit: number): Promise<readonly AttemptKey[]>;
 }
 

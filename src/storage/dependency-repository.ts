@@ -21,8 +21,6 @@ export type StoredGroup = { readonly parent: number; readonly tally: GroupTally 
 export interface DependencyReader {
   /** The tree with its resolutions; undefined when none was written. Edges in the order in which they were written. */
   get(owner: GroupOwner): Promise<FlatDependencies | undefined>;
-  /** Targets of all edges of a node, for both purposes, each once. */
-  targets(planId: string, source: NodeRef): Promise<readonly NodeRef[]>;
 }
 
 export interface DependencyRepository extends DependencyReader {

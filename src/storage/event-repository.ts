@@ -4,7 +4,10 @@ import type { PlanHistoryEvent } from '../domain/event.ts';
 export type EventCursor = { readonly revision: number; readonly seq: number };
 
 export interface EventReader {
-  /** Events of the plan after `after`, in order, at most `limit`. */
+  /**
+   * Events of the plan after `after`, in order, at most `limit`, and fewer once their changes add up to a megabyte: an
+   * empty page alone means that there are no more.
+   */
   list(planId: string, after: EventCursor, limit: number): Promise<readonly PlanHistoryEvent[]>;
 }
 

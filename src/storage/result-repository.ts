@@ -13,8 +13,10 @@ export interface ResultRepository {
   finalizeOfCheck(planId: string, checkId: string, at: number): Promise<readonly CheckResult[]>;
   /** Finalizes an owner's results that are not, on all checks of the plan; answers those it touched. */
   finalizeOfOwner(planId: string, ownerType: string, ownerId: string, at: number): Promise<readonly FinalizedResult[]>;
-  /** Marks an owner's results as superseded: they are kept and shown, but count for no outcome. */
-  supersede(planId: string, ownerType: string, ownerId: string): Promise<void>;
+  /** Ids of the checks that an owner has results on. */
+  checkIdsOf(planId: string, ownerType: string, ownerId: string): Promise<readonly string[]>;
+  /** Marks an owner's result on a check as superseded: it is kept and shown, but counts for no outcome. */
+  supersede(planId: string, checkId: string, ownerType: string, ownerId: string): Promise<void>;
   /** Whether a result that counts (not superseded) has a failure. */
   hasFailure(planId: string, checkId: string): Promise<boolean>;
 }

@@ -65,16 +65,6 @@ export function dependencyCases({ storage }: Subject): void {
     expect(await get(owner('s', 'CONTINUATION'))).toEqual(flat(group(['k'])));
   });
 
-  it('names the targets of a node for both purposes, each once', async () => {
-    await put(owner('s'), nested);
-    await put(owner('s', 'CONTINUATION'), flat(group(['z', 'k'])));
-    await put(owner('t'), flat(group(['x'])));
-    const targets = await storage().read((snapshot) => snapshot.dependencies.targets(PLAN, stageRef('s')));
-    const expected: NodeRef[] = [...['z', 'a', 'm', 'b', 'k'].map(stageRef), { type: 'CHECK', id: 'z' }];
-    expect(targets).toHaveLength(expected.length);
-    expect(targets).toEqual(expect.arrayContaining(expected));
-  });
-
   it.each(outcomes)('resolves edges to a target that ended %s by their conditions', async (outcome) => {
     const dependencies = conditions.map((condition) => ({ targetType: 'STAGE', targetId: 'x', condition }) as const);
     await put(owner('s'), flat(group([], { dependencies })));

@@ -114,7 +114,7 @@ export function nodeReaderCases({ storage }: Subject): void {
     await seed(storage(), { checks: [check('c', { resultCount: 1 })] });
     await storage().write(async (uow) => {
       await uow.results.insert(PLAN, 'c', result('a'));
-      await uow.results.supersede(PLAN, 'tool', 'a');
+      await uow.results.supersede(PLAN, 'c', 'tool', 'a');
     });
     expect((await checks()).flatMap(({ node }) => node.results.map(({ ownerId }) => ownerId))).toEqual(['a']);
   });

@@ -82,8 +82,9 @@ export function queueCases({ storage }: Subject): void {
   it('names the builtin attempts that were started, up to a limit', async () => {
     const started = (limit: number) => storage().read((one) => one.builtinQueue.started(limit));
     await store(
-      { stageId: 'running', state: 'RUNNING', processUid: 'u' },
-      { stageId: 'scheduled', state: 'SCHEDULED' },
+      { stageId: 'running', state: 'RUNNING', processUid: 'u', executionId: 'u' },
+      { stageId: 'scheduled', state: 'SCHEDULED', processUid: 'v', executionId: 'v' },
+      { stageId: 'held by a writer', state: 'RUNNING', processUid: 'w' },
       { stageId: 'pending' },
       { stageId: 'ended', state: 'COMPLETE', endedAt: T0 },
       { stageId: 'remote', state: 'RUNNING', processUid: 'u', runnerType: 'docker' },

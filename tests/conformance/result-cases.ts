@@ -69,7 +69,8 @@ export function resultCases({ storage }: Subject): void {
     await insert('c', result('b'));
     expect(await hasFailure('c')).toBe(true);
     expect(await hasFailure('d')).toBe(false);
-    await storage().write((uow) => uow.results.supersede(PLAN, 'tool', 'a'));
+    expect(await storage().write((uow) => uow.results.checkIdsOf(PLAN, 'tool', 'a'))).toEqual(['c']);
+    await storage().write((uow) => uow.results.supersede(PLAN, 'c', 'tool', 'a'));
     expect(await hasFailure('c')).toBe(false);
     expect(await find('c', 'a')).toBeDefined();
     await insert('c', result('later', { failure }));

@@ -1,11 +1,13 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/domain/error.ts';
 import type { ExecutionAnswer, ExecutionTask, Executor } from '../../src/service/executor/executor.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { manualClock } from '../support/manual-clock.ts';
+import { scratchFolder } from '../support/scratch.ts';
 import { anyCall, serviceRig } from '../support/service-rig.ts';
 import { waitFor } from '../support/wait-for.ts';
-import { after, checkWrite, stageWrite } from '../support/writes.ts';
+import { after, attemptWrite, checkWrite, stageWrite } from '../support/writes.ts';
 
 const done: ExecutionAnswer = { checkUpdates: [], details: undefined, failure: undefined, verdict: false };
 const failed: ExecutionAnswer = { ...done, failure: { message: 'no', reason: 'EXECUTOR_FAILURE' } };
@@ -88,6 +90,36 @@ describe('the dispatcher', () => {
     release();
     await waitFor('the end', async () => (await rig.stage(planId, 'b')).state === 'FINAL');
     expect(started.map((task) => `${task.stageId}${task.attemptIdx}`)).toEqual(['a1', 'a2', 'b1']);
+  });
+
+  it('remembers the end of a backoff that begins in the same write as other work', async () => {
+    const clock = manualClock();
+    const { executor, running, started, release } = heldExecutor();
+    const rig = await serviceRig({ executors: [executor], clock });
+    const planId = await rig.createPlan();
+    await rig.write(planId, { stages: [held('a')] });
+    await waitFor('a', () => running.size === 1);
+    const failure = { message: 'no', reason: '', occurredAt: undefined };
+    await rig.write(planId, {
+      stages: [stageWrite('a', { currentAttempt: attemptWrite({ failure }) }), held('b')],
+    });
+    await waitFor('b', () => started.at(-1)?.stageId === 'b');
+    release();
+    await waitFor('the end of b', async () => (await rig.stage(planId, 'b')).state === 'FINAL');
+    clock.advance(500);
+    await waitFor('a again', () => running.has('a') && started.at(-1)?.attemptIdx === 2);
+  });
+
+  it('leaves an attempt to the writer that holds it over a restart', async () => {
+    const { executor } = heldExecutor();
+    const path = join(await scratchFolder(), 'turboci.db');
+    const first = await serviceRig({ executors: [executor], path, idle: true });
+    const planId = await first.createPlan();
+    await first.write(planId, { stages: [{ ...held('a'), currentAttempt: attemptWrite({ processUid: 'writer' }) }] });
+    await first.storage.close();
+    const second = await serviceRig({ executors: [executor], path });
+    const { attempts } = await second.stage(planId, 'a');
+    expect(attempts.map(({ state, processUid }) => [state, processUid])).toEqual([['RUNNING', 'writer']]);
   });
 
   it('tells an executor to stop when its stage is cancelled, even right after the claim', async () => {
@@ -209,6 +241,44 @@ describe('an answer', () => {
       failure: { reason: 'RUNNER_ERROR' },
     });
     expect((await rig.check(planId, 'c')).results).toEqual([]);
+  });
+
+  it.each([
+    ['data that is too large', { state: 'FINAL', data: { text: 'x'.repeat(1024 * 1024) } }, 'bytes as JSON'],
+    ['WAITING while dependencies are open', { state: 'WAITING', data: undefined }, 'dependencies are not satisfied'],
+    ['a result that the check does not take yet', { state: undefined, data: { x: 1 } }, 'takes no result'],
+  ] as const)('with %s is refused as a whole', async (_name, change, words) => {
+    const { executor, running, release } = heldExecutor();
+    const rig = await serviceRig({ executors: [executor], clock: manualClock() });
+    const planId = await rig.createPlan();
+    const dependencies = after('STAGE', 'never');
+    await rig.write(planId, {
+      checks: [checkWrite('c', { state: 'PLANNED', dependencies })],
+      stages: [held('s'), stageWrite('never')],
+    });
+    await waitFor('the task', () => running.size === 1);
+    release({ ...done, checkUpdates: [{ checkId: 'c', finalize: false, failure: undefined, ...change }] });
+    await waitFor('the retry', async () => (await rig.stage(planId, 's')).attempts.length === 2);
+    const [attempt] = (await rig.stage(planId, 's')).attempts;
+    expect(attempt?.failure).toMatchObject({ reason: 'RUNNER_ERROR', message: expect.stringContaining(words) });
+    expect(await rig.check(planId, 'c')).toMatchObject({ state: 'PLANNED', results: [] });
+  });
+
+  it('may hold the result of a check that the end of its own stage brings to WAITING', async () => {
+    const { executor, running, release } = heldExecutor();
+    const rig = await serviceRig({ executors: [executor] });
+    const planId = await rig.createPlan();
+    const assignments = [{ targetCheckId: 'c', goalState: 'FINAL' as const }];
+    await rig.write(planId, { checks: [checkWrite('c')], stages: [{ ...held('s'), assignments }] });
+    await waitFor('the task', () => running.size === 1);
+    release({
+      ...done,
+      checkUpdates: [{ checkId: 'c', state: undefined, data: { x: 1 }, finalize: false, failure: undefined }],
+    });
+    await waitFor('the end', async () => (await rig.check(planId, 'c')).state === 'FINAL');
+    const check = await rig.check(planId, 'c');
+    expect(check).toMatchObject({ outcome: 'SUCCEEDED', results: [{ ownerId: 's:1', data: { x: 1 } }] });
+    expect(check.results[0]?.finalizedAt).toBeDefined();
   });
 
   it('is stored as soon as the storage takes it again', async () => {

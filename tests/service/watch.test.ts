@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/domain/error.ts';
+import type { PlanHistoryEvent } from '../../src/domain/event.ts';
 import type { WatchItem, WatchSubscription } from '../../src/service/orchestrator.ts';
+import { PlanFeed } from '../../src/service/watch/plan-feeds.ts';
 import { manualClock } from '../support/manual-clock.ts';
 import { anyCall, type ServiceRig, serviceRig } from '../support/service-rig.ts';
 import { within } from '../support/wait-for.ts';
@@ -100,6 +102,47 @@ describe('a watcher', () => {
       expect([done, value?.type]).toEqual([false, 'EVENT']);
     }
     expect(subscription.cut.aborted).toBe(false);
+  });
+
+  it('is not cut while it catches up from storage, nor for events that its filter drops', async () => {
+    const clock = manualClock();
+    const rig = await serviceRig({ clock, limits: { watchBacklog: 50 } });
+    const planId = await rig.createPlan();
+    await writeMany(rig, planId, 0, 2000);
+    const watch = (change: object) => rig.service.orchestrator.watchWorkPlan(anyCall, rig.watchRequest(planId, change));
+    const behind = await watch({ sinceRevision: 0 });
+    const picky = await watch({ checkIdFilter: ['wanted'] });
+    const iterators = [behind, picky].map((subscription) => subscription[Symbol.asyncIterator]());
+    await rig.write(planId, { checks: [checkWrite('wanted')] });
+    for (const iterator of iterators) await within('an item', iterator.next());
+    await writeMany(rig, planId, 10_000, 500);
+    clock.advance(60_000);
+    expect([behind.cut.aborted, picky.cut.aborted]).toEqual([false, false]);
+  });
+
+  it('shares a buffer that is bounded by size too', () => {
+    const feed = new PlanFeed();
+    const event = (revision: number, characters: number): PlanHistoryEvent => ({
+      type: 'CHECK',
+      nodeId: 'c',
+      revision,
+      seq: 1,
+      at: 0,
+      actor: 'writer',
+      reason: '',
+      oldState: 'PLANNING',
+      newState: 'PLANNING',
+      change: { kind: 'x'.repeat(characters), outcome: undefined, version: revision, createdAt: 0 },
+    });
+    for (let revision = 1; revision <= 5000; revision++) feed.publish([event(revision, 1)]);
+    expect(feed.after({ revision: 4990, seq: 1 })).toHaveLength(10);
+    expect(feed.after({ revision: 3000, seq: 1 })).toBeUndefined();
+    for (let revision = 5001; revision <= 5010; revision++) feed.publish([event(revision, 300_000)]);
+    expect(feed.after({ revision: 5009, seq: 1 })).toHaveLength(1);
+    expect(feed.after({ revision: 5004, seq: 1 })).toBeUndefined();
+    feed.publish([event(5011, 2_000_000)]);
+    expect(feed.after({ revision: 5010, seq: 1 })).toBeUndefined();
+    expect(feed.headRevision).toBe(5011);
   });
 
   it('leaves nothing behind when its caller goes, whether it reads or not', async () => {

@@ -12,11 +12,11 @@ export const CANCEL_GRACE_MS = 10_000;
 export async function cancelStage(edit: PlanEdit, stage: StageDraft, reason: string): Promise<void> {
   const open = [stage];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const { id, state, cancelledAt } = next.current;
+    const { state, cancelledAt } = next.current;
     if (state === 'FINAL' || cancelledAt !== undefined) continue;
     edit.changeStage(next, { cancelledAt: edit.origin.at, cancelReason: reason });
     await stopStage(edit, next, reason);
-    open.push(...(await openChildren(edit, id)));
+    for (const child of await openChildren(edit, next)) open.push(child);
   }
 }
 
@@ -54,13 +54,16 @@ export async function endCancelled(edit: PlanEdit, stage: StageDraft, reason: st
   await endAttempt(edit, stage, attempt, { state: 'INCOMPLETE', failure, final: true });
 }
 
-async function openChildren(edit: PlanEdit, parentId: string): Promise<StageDraft[]> {
-  const stored = await edit.uow.stages.openChildIds(edit.before.id, parentId);
-  const children = await Promise.all(stored.map((id) => edit.knownStage(id)));
-  const created = [...edit.stages.values()].filter(
-    (stage) => stage.before === undefined && stage.current.parentStageId === parentId,
-  );
-  return [...children, ...created].reverse();
+/** Children that may be open, the youngest first. */
+async function openChildren(edit: PlanEdit, parent: StageDraft): Promise<readonly StageDraft[]> {
+  const { id } = parent.current;
+  const children: StageDraft[] = [];
+  if (parent.before !== undefined) {
+    for (const childId of await edit.uow.stages.openChildIds(edit.before.id, id)) {
+      children.push(await edit.knownStage(childId));
+    }
+  }
+  return [...children, ...edit.createdChildren(id)].reverse();
 }
 
 /** Cancels a whole plan; what is running is told to stop, the rest ends at once. Only an ACTIVE plan is touched. */

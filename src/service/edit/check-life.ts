@@ -25,6 +25,7 @@ export async function settleCheck(
     await finalizeCheck(edit, check, 'SKIPPED');
   } else if (resolution === 'SATISFIED') {
     edit.moveCheck(check, 'WAITING');
+    await edit.onWaiting(check);
     await pursueGoals(edit, check);
   }
 }

@@ -7,9 +7,13 @@ import { PlanEdit } from './plan-edit.ts';
 import { propagate } from './propagate.ts';
 import { type SavedEdit, saveEdit } from './save.ts';
 
-/** Who wants to know of committed changes. Called after the commit, before the caller is answered; must not throw. */
-export interface CommitListener {
+/** Wants to know what changed in plans. Called after the commit, before the caller is answered; must not throw. */
+export interface ChangeListener {
   planChanged(planId: string, events: readonly PlanHistoryEvent[]): void;
+}
+
+/** Acts on what an edit entails. Called after the commit, before the caller is answered; must not throw. */
+export interface EffectListener {
   effectsDue(planId: string, effects: EditEffects): void;
 }
 
@@ -29,14 +33,19 @@ export type PlanWork<Changed, Answer> = {
 /** Runs changes of plans: each one unit of work that loads, changes, propagates to quiescence and saves. */
 export class Editor {
   readonly #deps: EditorDeps;
-  readonly #listeners: CommitListener[] = [];
+  readonly #changeListeners: ChangeListener[] = [];
+  readonly #effectListeners: EffectListener[] = [];
 
   constructor(deps: EditorDeps) {
     this.#deps = deps;
   }
 
-  listen(listener: CommitListener): void {
-    this.#listeners.push(listener);
+  onChange(listener: ChangeListener): void {
+    this.#changeListeners.push(listener);
+  }
+
+  onEffects(listener: EffectListener): void {
+    this.#effectListeners.push(listener);
   }
 
   /** Changes an existing plan. Rejects with WORK_PLAN_NOT_FOUND, or with whatever the work threw: then nothing is stored. */
@@ -66,10 +75,9 @@ export class Editor {
     const { plan, events } = saved;
     if (events.length === 0) return;
     uow.afterCommit(() => {
-      for (const listener of this.#listeners) {
-        listener.planChanged(plan.id, events);
-        if (effects !== undefined) listener.effectsDue(plan.id, effects);
-      }
+      for (const listener of this.#changeListeners) listener.planChanged(plan.id, events);
+      if (effects === undefined) return;
+      for (const listener of this.#effectListeners) listener.effectsDue(plan.id, effects);
     });
   }
 }

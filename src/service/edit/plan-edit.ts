@@ -35,10 +35,13 @@ export class PlanEdit {
   readonly groups: GroupCounters;
   readonly checks = new Map<string, CheckDraft>();
   readonly stages = new Map<string, StageDraft>();
+  readonly #createdChildren = new Map<string, StageDraft[]>();
   /** Nodes that became FINAL and whose end has not been propagated yet. */
   readonly ended: NodeRef[] = [];
-  /** Called when a node reaches the state in which a waiting part of the write can be judged. */
-  onReady: (node: NodeRef) => void = () => {};
+  /** Called when a check enters WAITING, before its goals are pursued: results that wait for that are taken now. */
+  onWaiting: (check: CheckDraft) => Promise<void> = async () => {};
+  /** Called when a stage enters ATTEMPTING: writes to its attempt can be judged now. */
+  onAttempting: (stage: StageDraft) => void = () => {};
   #plan: WorkPlan;
   readonly #checkCounts: Record<CheckState, number>;
   readonly #stageCounts: Record<StageState, number>;
@@ -78,14 +81,6 @@ export class PlanEdit {
       failed: this.#failed,
       cancelled: this.#cancelled,
     };
-  }
-
-  get openStages(): number {
-    return this.#stageCounts.PLANNED + this.#stageCounts.ATTEMPTING + this.#stageCounts.AWAITING_GROUP;
-  }
-
-  get openChecks(): number {
-    return this.#checkCounts.PLANNING + this.#checkCounts.PLANNED + this.#checkCounts.WAITING;
   }
 
   changePlan(change: Partial<Pick<WorkPlan, 'state' | 'outcome' | 'cancelledAt' | 'cancelReason'>>): void {
@@ -136,8 +131,18 @@ export class PlanEdit {
   addStage(stage: Stage): StageDraft {
     const draft = newStageDraft(undefined, stage);
     this.stages.set(stage.id, draft);
+    if (stage.parentStageId !== '') {
+      const siblings = this.#createdChildren.get(stage.parentStageId);
+      if (siblings === undefined) this.#createdChildren.set(stage.parentStageId, [draft]);
+      else siblings.push(draft);
+    }
     this.#stageCounts[stage.state] += 1;
     return draft;
+  }
+
+  /** Stages that this edit created as children of a stage. */
+  createdChildren(parentId: string): readonly StageDraft[] {
+    return this.#createdChildren.get(parentId) ?? [];
   }
 
   /** Changes fields that clients see; the state changes by `moveCheck` only. */
@@ -158,7 +163,6 @@ export class PlanEdit {
     draft.current = { ...draft.current, state, outcome };
     draft.changed = true;
     if (outcome !== undefined) this.#countOutcome({ type: 'CHECK', id: draft.current.id }, outcome);
-    if (state === 'WAITING') this.onReady({ type: 'CHECK', id: draft.current.id });
   }
 
   moveStage(draft: StageDraft, state: StageState, outcome?: Outcome): void {
@@ -167,7 +171,7 @@ export class PlanEdit {
     draft.current = { ...draft.current, state, outcome };
     draft.changed = true;
     if (outcome !== undefined) this.#countOutcome({ type: 'STAGE', id: draft.current.id }, outcome);
-    if (state === 'ATTEMPTING') this.onReady({ type: 'STAGE', id: draft.current.id });
+    if (state === 'ATTEMPTING') this.onAttempting(draft);
   }
 
   #countOutcome(node: NodeRef, outcome: Outcome): void {

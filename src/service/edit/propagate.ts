@@ -2,6 +2,7 @@ import { noGoals, withEnded } from '../../domain/assignment.ts';
 import { invariant } from '../../domain/error.ts';
 import type { NodeRef } from '../../domain/node.ts';
 import type { Outcome } from '../../domain/outcome.ts';
+import { countOpenChecks, countOpenStages } from '../../domain/plan-state.ts';
 import type { ResolvedEdge } from '../../storage/dependency-repository.ts';
 import { cancelOpenChecks } from './cancel.ts';
 import { pursueGoals, setGoals, settleCheck } from './check-life.ts';
@@ -20,8 +21,12 @@ export async function propagate(edit: PlanEdit): Promise<void> {
       if (node !== undefined) await propagateEnd(edit, node);
     }
     edit.ended.length = 0;
-    if (edit.isCancelled && edit.openStages === 0 && edit.openChecks > 0) await cancelOpenChecks(edit);
+    if (edit.isCancelled && hasOpenChecksOnly(edit)) await cancelOpenChecks(edit);
   } while (edit.ended.length > 0);
+}
+
+function hasOpenChecksOnly({ counts }: PlanEdit): boolean {
+  return countOpenStages(counts) === 0 && countOpenChecks(counts) > 0;
 }
 
 async function propagateEnd(edit: PlanEdit, node: NodeRef): Promise<void> {

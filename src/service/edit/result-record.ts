@@ -2,6 +2,7 @@ import type { CheckResult } from '../../domain/check.ts';
 import { AppError } from '../../domain/error.ts';
 import { type Failure, sameFailure } from '../../domain/failure.ts';
 import { jsonEqual } from '../../domain/json.ts';
+import { describeNode } from '../../domain/node.ts';
 import type { CheckResultWrite, FailureWrite } from '../requests.ts';
 import type { CheckDraft } from './check-draft.ts';
 import type { PlanEdit } from './plan-edit.ts';
@@ -99,4 +100,18 @@ async function storeNewChecks(edit: PlanEdit): Promise<void> {
     await edit.uow.checks.insert(check.current, check.options);
     check.stored = true;
   }
+}
+
+/** The refusal of a result that comes in the wrong state of its check. */
+export function resultNotAccepted(check: CheckDraft, state: string): AppError {
+  const { id } = check.current;
+  const remedy =
+    state === 'FINAL' ? 'it is FINAL for ever' : 'results are taken in WAITING, or together with state FINAL';
+  return new AppError(
+    state === 'FINAL' ? 'NODE_FINAL' : 'RESULT_NOT_ACCEPTED',
+    `${describeNode({ type: 'CHECK', id })} is ${state} and takes no result: ${remedy}`,
+    {
+      metadata: { check_id: id, state },
+    },
+  );
 }

@@ -109,7 +109,7 @@ async function saveAttempt(edit: PlanEdit, stage: StageDraft, draft: AttemptDraf
   const dueAt = attemptDueAt(current);
   if (dueAt !== undefined) edit.effects.setDue(dueAt);
   if (current.state === 'PENDING' && isBuiltin(stage.current.runnerType)) {
-    edit.effects.queueBuiltin(current.availableAt);
+    edit.effects.queueBuiltin(current.availableAt, edit.origin.at);
   }
 }
 

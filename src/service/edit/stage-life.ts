@@ -125,7 +125,16 @@ async function closeResults(edit: PlanEdit, stage: StageDraft, attempt: AttemptD
     check.results.set(result.id, result);
     edit.changeCheck(check);
   }
-  if (superseded) await edit.uow.results.supersede(planId, ATTEMPT_OWNER, ownerId);
+  if (superseded) await supersedeResults(edit, ownerId);
+}
+
+/** The outcome of a FINAL check is decided: a result that it counted goes on counting. */
+async function supersedeResults(edit: PlanEdit, ownerId: string): Promise<void> {
+  const planId = edit.before.id;
+  for (const checkId of await edit.uow.results.checkIdsOf(planId, ATTEMPT_OWNER, ownerId)) {
+    const check = await edit.knownCheck(checkId);
+    if (check.current.state !== 'FINAL') await edit.uow.results.supersede(planId, checkId, ATTEMPT_OWNER, ownerId);
+  }
 }
 
 /** The last attempt has ended for good: the stage waits for its continuation group, or is FINAL at once. */

@@ -1,11 +1,10 @@
 import { AppError } from '../../domain/error.ts';
-import type { PlanHistoryEvent } from '../../domain/event.ts';
 import type { Limits } from '../../domain/limits.ts';
 import type { Logger } from '../../domain/logger.ts';
 import type { CancelTimer, Clock, Ids } from '../../domain/ports.ts';
 import type { Storage } from '../../storage/storage.ts';
 import type { EditEffects } from '../edit/edit-effects.ts';
-import type { CommitListener, Editor } from '../edit/editor.ts';
+import type { Editor, EffectListener } from '../edit/editor.ts';
 import type { Executor } from '../executor/executor.ts';
 import type { BackgroundService } from '../orchestrator.ts';
 import { type ClaimedTask, claimNext } from './claim.ts';
@@ -33,7 +32,7 @@ export type BuiltinDispatcherDeps = {
  * Starts builtin attempts as soon as they are committed. The queue is in storage; memory holds only which plans have
  * something in it, and a timer for the next end of a backoff. Woken by commits, it never polls.
  */
-export class BuiltinDispatcher implements BackgroundService, CommitListener {
+export class BuiltinDispatcher implements BackgroundService, EffectListener {
   readonly #deps: BuiltinDispatcherDeps;
   readonly #ready = new ReadyRing();
   readonly #runs = new Set<Promise<void>>();
@@ -56,19 +55,17 @@ export class BuiltinDispatcher implements BackgroundService, CommitListener {
   async stop(): Promise<void> {
     this.#isRunning = false;
     this.#cancelBackoff();
+    this.#backoffAt = undefined;
     this.#deps.executions.abortAll({ kind: 'SERVER_STOPS', reason: 'the server stops' });
     while (this.#runs.size > 0) await Promise.all(this.#runs);
   }
-
-  planChanged(_planId: string, _events: readonly PlanHistoryEvent[]): void {}
 
   effectsDue(planId: string, effects: EditEffects): void {
     for (const { executionId, reason } of effects.stops) {
       this.#deps.executions.abort(executionId, { kind: 'ORDERED', reason });
     }
-    if (effects.availableAt === undefined) return;
-    if (effects.availableAt > this.#deps.clock.now()) this.#wakeAt(effects.availableAt);
-    else this.#wake(planId);
+    if (effects.nextAvailableAt !== undefined) this.#wakeAt(effects.nextAvailableAt);
+    if (effects.isReady) this.#wake(planId);
   }
 
   /**

@@ -89,7 +89,7 @@ export class ExecutionRun {
         const live = await liveAttemptOf(edit, this.#key());
         if (live?.attempt.current.executionId !== this.#task.executionId) return;
         live.stage.byWriter = true;
-        await applyAnswer(edit, live.stage, live.attempt, answer, limits);
+        await applyAnswer({ edit, ...live, limits }, answer);
       },
       answer: async () => undefined,
     });

@@ -1,11 +1,10 @@
-import type { PlanHistoryEvent } from '../../domain/event.ts';
 import type { Logger } from '../../domain/logger.ts';
 import type { CancelTimer, Clock } from '../../domain/ports.ts';
 import type { AttemptKey } from '../../storage/attempt-repository.ts';
 import type { Storage } from '../../storage/storage.ts';
 import { endCancelled } from '../edit/cancel.ts';
 import type { EditEffects } from '../edit/edit-effects.ts';
-import type { CommitListener, Editor } from '../edit/editor.ts';
+import type { Editor, EffectListener } from '../edit/editor.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
 import type { BackgroundService } from '../orchestrator.ts';
 import { liveAttemptOf } from './claim.ts';
@@ -28,7 +27,7 @@ export type TimerRound = { readonly fired: number; readonly late: number };
  * Acts on the deadlines that are persisted with attempts. The next one due is found by index; memory holds a single
  * timer for it, armed by commits and after each round.
  */
-export class Timers implements BackgroundService, CommitListener {
+export class Timers implements BackgroundService, EffectListener {
   readonly #deps: TimersDeps;
   #isRunning = false;
   #armedFor: number | undefined;
@@ -49,10 +48,9 @@ export class Timers implements BackgroundService, CommitListener {
   async stop(): Promise<void> {
     this.#isRunning = false;
     this.#disarm();
+    this.#armedFor = undefined;
     await this.#round;
   }
-
-  planChanged(_planId: string, _events: readonly PlanHistoryEvent[]): void {}
 
   effectsDue(_planId: string, { dueAt }: EditEffects): void {
     if (dueAt !== undefined) this.#arm(dueAt);
@@ -65,10 +63,12 @@ export class Timers implements BackgroundService, CommitListener {
     let late = 0;
     for (;;) {
       const due = await storage.read((snapshot) => snapshot.timers.due(now, BATCH));
-      if (due.length === 0) return { fired, late };
       const results = await Promise.all(due.map((key) => fire(editor, key, now)));
-      fired += results.filter((acted) => acted).length;
-      late += results.filter((acted) => !acted).length;
+      const acted = results.filter((didAct) => didAct).length;
+      fired += acted;
+      late += results.length - acted;
+      // Deadlines that nobody acts on stay due: another look at them would find the same ones for ever.
+      if (due.length < BATCH || acted === 0) return { fired, late };
     }
   }
 
@@ -91,7 +91,8 @@ export class Timers implements BackgroundService, CommitListener {
     if (!this.#isRunning) return;
     const { storage, clock, log } = this.#deps;
     try {
-      await this.runOnce(clock.now());
+      const { fired, late } = await this.runOnce(clock.now());
+      if (late > 0) log.debug({ fired, late }, 'deadlines of attempts that had moved on');
       const next = await storage.read((snapshot) => snapshot.timers.nextDueAt());
       if (next !== undefined) this.#arm(next);
     } catch (error) {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { access, constants, type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { makeFolder } from './make-folder.ts';
 
 /** Which attempt a log belongs to. */
 export type LogKey = { readonly planId: string; readonly stageId: string; readonly attemptIdx: number };
@@ -20,6 +21,8 @@ export interface AttemptLog {
 export interface LogStore {
   /** The absolute path of an attempt's log, whether it exists or not. */
   pathOf(key: LogKey): string;
+  /** Makes the folder of all logs. Rejects if it cannot be made, or not be written. */
+  prepare(): Promise<void>;
   /** Begins an attempt's log, empty. Rejects if the file cannot be made. */
   open(key: LogKey): Promise<AttemptLog>;
   /** Removes all logs of a plan; none there is fine. */
@@ -33,9 +36,13 @@ export function createLogStore(dir: string, maxBytes: number): LogStore {
     join(root, fileNameOf(planId), fileNameOf(stageId), `${attemptIdx}.log`);
   return {
     pathOf,
+    prepare: async () => {
+      await makeFolder(root);
+      await access(root, constants.W_OK | constants.X_OK);
+    },
     open: async (key) => {
       const path = pathOf(key);
-      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      await makeFolder(dirname(path));
       return new CappedLog(path, await open(path, 'w', 0o600), maxBytes);
     },
     removePlan: (planId) => rm(join(root, fileNameOf(planId)), { recursive: true, force: true }),

@@ -1,10 +1,10 @@
 import type { PlanHistoryEvent } from '../../domain/event.ts';
 import type { EventCursor } from '../../storage/event-repository.ts';
-import type { EditEffects } from '../edit/edit-effects.ts';
-import type { CommitListener } from '../edit/editor.ts';
+import type { ChangeListener } from '../edit/editor.ts';
 
-/** Committed events that a feed keeps for its followers; whoever is further behind reads from storage. */
+/** What a feed keeps of the committed events; whoever is further behind reads from storage. */
 const RECENT_EVENTS = 1024;
+const RECENT_CHARACTERS = 1024 * 1024;
 
 /** Who wants to hear of a plan's commits. Called synchronously, must not throw. */
 export interface FeedFollower {
@@ -16,12 +16,36 @@ export interface FeedFollower {
 export class PlanFeed {
   readonly followers = new Set<FeedFollower>();
   #recent: PlanHistoryEvent[] = [];
+  #sizes: number[] = [];
+  #characters = 0;
+  #headRevision = 0;
+
+  /** The newest revision that was published here; 0 = none yet. */
+  get headRevision(): number {
+    return this.#headRevision;
+  }
 
   publish(events: readonly PlanHistoryEvent[]): void {
-    // A revision larger than the buffer is read from storage by all; the buffer must stay without gaps.
-    const joined = events.length > RECENT_EVENTS ? [] : [...this.#recent, ...events];
-    this.#recent = joined.length > RECENT_EVENTS ? joined.slice(-RECENT_EVENTS) : joined;
+    for (const event of events) this.#keep(event);
+    this.#headRevision = events.at(-1)?.revision ?? this.#headRevision;
     for (const follower of this.followers) follower.committed(events);
+  }
+
+  /** Keeps the newest events, without a gap; one that is too large by itself empties the buffer. */
+  #keep(event: PlanHistoryEvent): void {
+    const size = JSON.stringify(event.change).length;
+    this.#recent.push(event);
+    this.#sizes.push(size);
+    this.#characters += size;
+    // Half of it goes at a time, so that a full buffer does not move all of its events with each new one.
+    if (this.#recent.length <= RECENT_EVENTS && this.#characters <= RECENT_CHARACTERS) return;
+    this.#drop(Math.ceil(this.#recent.length / 2));
+    while (this.#characters > RECENT_CHARACTERS) this.#drop(1);
+  }
+
+  #drop(count: number): void {
+    this.#recent.splice(0, count);
+    for (const size of this.#sizes.splice(0, count)) this.#characters -= size;
   }
 
   /**
@@ -52,7 +76,7 @@ function comesAfter(event: PlanHistoryEvent, cursor: EventCursor): boolean {
 }
 
 /** The feeds of the plans that somebody follows; a plan without followers costs nothing. */
-export class PlanFeeds implements CommitListener {
+export class PlanFeeds implements ChangeListener {
   readonly #feeds = new Map<string, PlanFeed>();
 
   /** Joins a plan's feed; the follower hears of every commit from now on. */
@@ -72,6 +96,4 @@ export class PlanFeeds implements CommitListener {
   planChanged(planId: string, events: readonly PlanHistoryEvent[]): void {
     this.#feeds.get(planId)?.publish(events);
   }
-
-  effectsDue(_planId: string, _effects: EditEffects): void {}
 }

@@ -7,7 +7,7 @@ import type { WatchItem, WatchSubscription } from '../orchestrator.ts';
 import type { FeedFollower, PlanFeed } from './plan-feeds.ts';
 
 /** Events read from storage at a time while a watcher is behind the feed's buffer. */
-const PAGE = 500;
+const PAGE = 200;
 
 /** A consumer that takes nothing for this long while its backlog is over the limit is cut. */
 const STALL_MS = 1000;
@@ -41,7 +41,9 @@ export class Subscription implements WatchSubscription, FeedFollower {
   /** Items handed out so far; an item is handed out until the next one is asked for. */
   #taken = 0;
   #isBusy = false;
-  /** Events committed while the consumer is busy with one item. */
+  /** The last events came from the feed: nothing older waits in storage. */
+  #isLive = true;
+  /** Events for this watcher that were committed while the consumer is busy with one item. */
   #waiting = 0;
   #stopStallTimer: CancelTimer | undefined;
 
@@ -63,8 +65,9 @@ export class Subscription implements WatchSubscription, FeedFollower {
   committed(events: readonly PlanHistoryEvent[]): void {
     this.#isSignalled = true;
     this.#wake();
-    if (!this.#isBusy) return;
-    this.#waiting += events.length;
+    // While it catches up, what is committed waits in storage; a slow consumer costs nothing then.
+    if (!this.#isBusy || !this.#isLive) return;
+    this.#waiting += events.filter(this.#init.filter).length;
     if (this.#waiting > this.#init.backlog && this.#stopStallTimer === undefined) this.#suspect(this.#taken);
   }
 
@@ -134,10 +137,16 @@ export class Subscription implements WatchSubscription, FeedFollower {
     for (;;) {
       this.cut.throwIfAborted();
       this.#isSignalled = false;
-      const events = this.#feed?.after(this.#cursor) ?? (await this.#page());
+      const recent = this.#feed?.after(this.#cursor);
+      const events = recent ?? (await this.#page());
+      this.#isLive = recent !== undefined || this.#reachesHead(events.at(-1));
       if (events.length > 0) return events;
       await this.#signal();
     }
+  }
+
+  #reachesHead(last: PlanHistoryEvent | undefined): boolean {
+    return last === undefined || this.#feed === undefined || last.revision >= this.#feed.headRevision;
   }
 
   #page(): Promise<readonly PlanHistoryEvent[]> {

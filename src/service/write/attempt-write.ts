@@ -128,6 +128,12 @@ async function endOf(edit: PlanEdit, op: StageOp, attempt: AttemptDraft): Promis
   const leaves = write.state === 'FINAL' || write.state === 'AWAITING_GROUP';
   const asked = write.currentAttempt === undefined ? undefined : wantedState(write.currentAttempt);
   const failure = failureOf(write.failure ?? write.currentAttempt?.failure, at);
+  if (failure !== undefined && asked === 'COMPLETE') {
+    throw invalidField(
+      [...op.path, 'failure'],
+      'an attempt that is COMPLETE has no failure: write INCOMPLETE, or leave it out',
+    );
+  }
   if (failure !== undefined || asked === 'INCOMPLETE') return { state: 'INCOMPLETE', failure, final: leaves };
   if (write.state === 'FINAL' && asked !== 'COMPLETE') {
     const earlier = await unclaimedAfterFailure(edit, op.draft, attempt.current);
@@ -155,11 +161,12 @@ async function assertRepeatedEnd(edit: PlanEdit, op: StageOp): Promise<void> {
   const failure = write.failure ?? write.currentAttempt?.failure;
   if (failure !== undefined && !sameFailure(failureOf(failure, 0), last?.failure)) throw noLiveAttempt(op);
   if (write.currentAttempt === undefined || last === undefined) return;
-  const { state, processUid, attemptIdx, details, progress } = write.currentAttempt;
+  const { state, processUid, attemptIdx, details, progress, blockNewAttempts } = write.currentAttempt;
   const isSame =
     (state === undefined || state === last.state) &&
     (attemptIdx === undefined || attemptIdx === last.idx) &&
     (processUid === '' || processUid === last.processUid) &&
+    (!blockNewAttempts || last.blockNewAttempts) &&
     (state !== undefined || failure !== undefined || processUid === '') &&
     (details === undefined || (await hasDetails(edit, last, details))) &&
     (progress === undefined || (await hasProgress(edit, last, progress)));

@@ -1,27 +1,37 @@
 import { findCycle } from '../../domain/dependency/cycle.ts';
 import type { FlatDependencies } from '../../domain/dependency/flatten.ts';
-import { AppError, type FieldPath } from '../../domain/error.ts';
+import { AppError, type FieldPath, invariant } from '../../domain/error.ts';
 import { type NodeRef, nodeKey } from '../../domain/node.ts';
+import type { CheckDraft } from '../edit/check-draft.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
 import type { StageDraft } from '../edit/stage-draft.ts';
 import type { WriteContext } from './write-context.ts';
 
 /**
- * Refuses a write that closes a cycle over dependencies, children and continuation groups. The search starts from the
- * nodes that gained edges. Stored nodes can lead back to new ones only through edges of this write, so as long as no
- * stored node gained any, the search does not leave the write.
+ * Refuses a write that closes a cycle over dependencies, children and continuation groups. Every new cycle has an edge
+ * that the write adds, so the search starts where those lead or begin. What is stored is free of cycles and leads back to
+ * new nodes only through edges of this write, which bounds the search:
+ * - as long as no stored node gained an edge, it does not leave the write;
+ * - if only the parent of new stages did, it does not enter the parent's older children: they do not lead to it.
  */
 export async function assertAcyclic(context: WriteContext): Promise<void> {
-  const { edit, gained } = context;
-  if (gained.length === 0) return;
-  const nodes = new Map<string, NodeRef>(gained.map((node) => [nodeKey(node), node]));
-  const isStoredGaining = gained.some((node) => draftOf(edit, node)?.before !== undefined);
-  const children = newChildren(context);
+  const { edit, gained, parent } = context;
+  const children = parent === undefined ? [] : edit.createdChildren(parent.current.id).map(refOf);
+  const starts = [...gained, ...children];
+  if (starts.length === 0) return;
+  const hasStoredGained = gained.some((node) => draftOf(edit, node)?.before !== undefined);
+  const isLeaf = (draft: CheckDraft | StageDraft): boolean => {
+    if (draft.before === undefined || hasStoredGained) return draft.before?.state === 'FINAL';
+    const isSibling = draft.type === 'STAGE' && draft.current.parentStageId === parent?.current.id;
+    return children.length === 0 || isSibling || draft.before.state === 'FINAL';
+  };
 
-  const cycle = await findCycle(nodes.keys(), async (key) => {
+  const nodes = new Map<string, NodeRef>(starts.map((node) => [nodeKey(node), node]));
+  const cycle = await findCycle([...nodes.keys()], async (key) => {
     const node = nodes.get(key);
-    if (node === undefined) return [];
-    const successors = await successorsOf(edit, node, children, isStoredGaining);
+    invariant(node, `node ${key} was not met`);
+    const draft = node.type === 'CHECK' ? await edit.knownCheck(node.id) : await edit.knownStage(node.id);
+    const successors = isLeaf(draft) ? [] : await successorsOf(edit, draft);
     return successors.map((successor) => {
       const successorKey = nodeKey(successor);
       nodes.set(successorKey, successor);
@@ -31,6 +41,10 @@ export async function assertAcyclic(context: WriteContext): Promise<void> {
   if (cycle === undefined) return;
   const path = cycle.map((key) => nodes.get(key)).filter((node) => node !== undefined);
   throw cycleError(context, path);
+}
+
+function refOf(draft: CheckDraft | StageDraft): NodeRef {
+  return { type: draft.type, id: draft.current.id };
 }
 
 function cycleError(context: WriteContext, cycle: readonly NodeRef[]): AppError {
@@ -52,45 +66,31 @@ function fieldOf({ checks, stages }: WriteContext, cycle: readonly NodeRef[]): F
   return [];
 }
 
-function newChildren({ stages, parent }: WriteContext): ReadonlyMap<string, readonly NodeRef[]> {
-  if (parent === undefined) return new Map();
-  const created = stages.filter(({ draft }) => draft.before === undefined);
-  return new Map([[parent.current.id, created.map(({ write }) => ({ type: 'STAGE', id: write.id }) as const)]]);
-}
-
 function draftOf(edit: PlanEdit, node: NodeRef) {
   return node.type === 'CHECK' ? edit.checks.get(node.id) : edit.stages.get(node.id);
 }
 
 /** Whom a node waits for. */
-async function successorsOf(
-  edit: PlanEdit,
-  node: NodeRef,
-  children: ReadonlyMap<string, readonly NodeRef[]>,
-  isStoredGaining: boolean,
-): Promise<readonly NodeRef[]> {
-  const draft = node.type === 'CHECK' ? await edit.knownCheck(node.id) : await edit.knownStage(node.id);
+async function successorsOf(edit: PlanEdit, draft: CheckDraft | StageDraft): Promise<readonly NodeRef[]> {
   const isStored = draft.before !== undefined;
-  if (draft.before?.state === 'FINAL' || (isStored && !isStoredGaining)) return [];
-  const trees: (FlatDependencies | undefined)[] = [
-    draft.unsavedTree ?? (isStored ? await storedTree(edit, node, 'DEPENDENCIES') : undefined),
-  ];
-  if (draft.type === 'STAGE') trees.push(await continuationOf(edit, draft, node));
-  const successors = trees.flatMap((tree) =>
-    (tree?.edges ?? []).map(({ targetType, targetId }): NodeRef => ({ type: targetType, id: targetId })),
-  );
-  if (draft.type === 'CHECK') return successors;
-  const storedChildren = isStored ? await edit.uow.stages.openChildIds(edit.before.id, node.id) : [];
+  const own = draft.unsavedTree ?? (isStored ? await storedTree(edit, refOf(draft), 'DEPENDENCIES') : undefined);
+  if (draft.type === 'CHECK') return targetsOf(own);
+  const storedChildren = isStored ? await edit.uow.stages.openChildIds(edit.before.id, draft.current.id) : [];
   return [
-    ...successors,
+    ...targetsOf(own),
+    ...targetsOf(await continuationOf(edit, draft)),
     ...storedChildren.map((id): NodeRef => ({ type: 'STAGE', id })),
-    ...(children.get(node.id) ?? []),
+    ...edit.createdChildren(draft.current.id).map(refOf),
   ];
 }
 
-async function continuationOf(edit: PlanEdit, draft: StageDraft, node: NodeRef): Promise<FlatDependencies | undefined> {
+function targetsOf(tree: FlatDependencies | undefined): readonly NodeRef[] {
+  return tree?.edges.map(({ targetType, targetId }) => ({ type: targetType, id: targetId })) ?? [];
+}
+
+async function continuationOf(edit: PlanEdit, draft: StageDraft): Promise<FlatDependencies | undefined> {
   if (draft.unsavedContinuation !== undefined) return draft.unsavedContinuation;
-  return draft.before?.hasContinuationGroup ? storedTree(edit, node, 'CONTINUATION') : undefined;
+  return draft.before?.hasContinuationGroup ? storedTree(edit, refOf(draft), 'CONTINUATION') : undefined;
 }
 
 function storedTree(edit: PlanEdit, source: NodeRef, purpose: 'DEPENDENCIES' | 'CONTINUATION') {

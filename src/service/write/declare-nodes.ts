@@ -1,4 +1,4 @@
-import { AppError, type FieldPath } from '../../domain/error.ts';
+import { AppError } from '../../domain/error.ts';
 import { describeNode, type NodeRef } from '../../domain/node.ts';
 import { countNodes } from '../../domain/plan-state.ts';
 import { resolvePolicy } from '../../domain/policy.ts';
@@ -6,6 +6,7 @@ import type { CheckDraft } from '../edit/check-draft.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
 import type { StageDraft } from '../edit/stage-draft.ts';
 import type { StageWrite, WriteNodesRequest } from '../requests.ts';
+import { versionMismatch } from './refusals.ts';
 import type { CheckOp, StageOp, WriteRules } from './write-context.ts';
 
 /** Finds the nodes that a write names and creates those that do not exist, so that any of them can be a target. */
@@ -32,7 +33,8 @@ export async function declareNodes(
     stages.push({ write, path: ['stages', index], draft });
   }
   const nodes = countNodes(edit.counts);
-  if (nodes > rules.limits.nodesPerPlan) {
+  const isGrowing = nodes > countNodes(edit.before.counts);
+  if (isGrowing && nodes > rules.limits.nodesPerPlan) {
     throw new AppError(
       'PLAN_NODES_LIMIT',
       `the plan would have ${nodes} nodes; at most ${rules.limits.nodesPerPlan} are allowed: start another plan`,
@@ -50,18 +52,6 @@ function assertVersion(node: NodeRef, draft: CheckDraft | StageDraft | undefined
   throw versionMismatch(`${describeNode(node)}: the write expects ${asked}, but ${found}`, expected, actual, {
     node_type: node.type.toLowerCase(),
     node_id: node.id,
-  });
-}
-
-/** ABORTED: somebody else was faster; read again and decide anew. */
-export function versionMismatch(
-  message: string,
-  expected: number,
-  actual: number,
-  metadata: Readonly<Record<string, string>> = {},
-): AppError {
-  return new AppError('VERSION_MISMATCH', message, {
-    metadata: { ...metadata, expected: String(expected), actual: String(actual) },
   });
 }
 
@@ -111,14 +101,5 @@ function declareStage(
     revision: edit.revision,
     createdAt: at,
     updatedAt: at,
-  });
-}
-
-/** The refusal of a change to something that is fixed. */
-export function immutable(node: NodeRef, field: string, path: FieldPath, rule: string): AppError {
-  const message = `${describeNode(node)}: ${field} ${rule}`;
-  return new AppError('IMMUTABLE_FIELD', message, {
-    fields: [{ path: [...path, field], message }],
-    metadata: { node_type: node.type.toLowerCase(), node_id: node.id, field },
   });
 }

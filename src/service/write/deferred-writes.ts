@@ -1,9 +1,10 @@
-import type { NodeRef } from '../../domain/node.ts';
 import { cancelStage } from '../edit/cancel.ts';
 import { propagate } from '../edit/propagate.ts';
+import { resultNotAccepted } from '../edit/result-record.ts';
+import type { StageDraft } from '../edit/stage-draft.ts';
 import { writeAttempt } from './attempt-write.ts';
 import { assertWaiting, isBornCancelled } from './check-states.ts';
-import { assertLiveOwners, assertRepeatedResult, resultNotAccepted, writeResult } from './results.ts';
+import { assertOwnersMeant, assertRepeatedResult, writeResult } from './results.ts';
 import { assertAttempted } from './stage-states.ts';
 import type { CheckOp, StageOp, WriteContext } from './write-context.ts';
 
@@ -17,7 +18,7 @@ export class DeferredWrites {
   readonly #cancelReason: string;
   readonly #results = new Map<string, CheckOp>();
   readonly #attempts = new Map<string, StageOp>();
-  readonly #ready: NodeRef[] = [];
+  readonly #ready: StageDraft[] = [];
 
   constructor(context: WriteContext, cancelReason: string) {
     this.#context = context;
@@ -29,18 +30,17 @@ export class DeferredWrites {
     for (const op of context.stages) {
       if (concernsAttempt(op)) this.#attempts.set(op.write.id, op);
     }
-    context.edit.onReady = (node) => {
-      this.#ready.push(node);
+    context.edit.onWaiting = (check) => this.#applyResult(check.current.id);
+    context.edit.onAttempting = (stage) => {
+      this.#ready.push(stage);
     };
   }
 
   /** Applies every part as its node becomes ready, then judges what is left. */
   async settle(): Promise<void> {
     const { edit, checks, stages } = this.#context;
-    for (const op of checks) {
-      if (op.draft.current.state === 'WAITING') await this.#applyResult(op.write.id);
-    }
-    await assertLiveOwners(this.#context);
+    for (const op of checks) await this.#applyResult(op.write.id);
+    await assertOwnersMeant(this.#context);
     this.#ready.length = 0;
     for (const op of stages) {
       if (op.draft.current.state !== 'PLANNED') await this.#applyAttempt(op.write.id);
@@ -54,16 +54,15 @@ export class DeferredWrites {
       }
     }
     for (const op of this.#results.values()) await this.#refuseResult(op);
-    await assertLiveOwners(this.#context);
+    await assertOwnersMeant(this.#context);
     for (const op of this.#attempts.values()) await writeAttempt(this.#context, op);
     checks.forEach(assertWaiting);
     stages.forEach(assertAttempted);
   }
 
   async #drain(): Promise<void> {
-    for (let node = this.#ready.shift(); node !== undefined; node = this.#ready.shift()) {
-      if (node.type === 'CHECK') await this.#applyResult(node.id);
-      else await this.#applyAttempt(node.id);
+    for (let stage = this.#ready.shift(); stage !== undefined; stage = this.#ready.shift()) {
+      await this.#applyAttempt(stage.current.id);
     }
   }
 

@@ -1,10 +1,10 @@
-import { flatten, sameGroups } from '../../domain/dependency/flatten.ts';
+import { sameGroups } from '../../domain/dependency/flatten.ts';
 import { viewOf } from '../../domain/dependency/view.ts';
-import { invariant } from '../../domain/error.ts';
 import { jsonEqual, mergePatch } from '../../domain/json.ts';
 import type { NodeRef } from '../../domain/node.ts';
 import { assertJsonSize } from '../edit/json-size.ts';
-import { immutable } from './declare-nodes.ts';
+import { flattenValid } from './flatten-valid.ts';
+import { immutable } from './refusals.ts';
 import { assertTargetsExist } from './targets.ts';
 import type { CheckOp, WriteContext } from './write-context.ts';
 
@@ -28,7 +28,7 @@ async function mergeOptions({ edit, rules }: WriteContext, { write, draft, path 
   const { id, state } = draft.current;
   const stored = draft.before === undefined ? undefined : await edit.uow.checks.options(edit.before.id, id);
   const merged = mergePatch(stored ?? {}, write.options);
-  if (stored !== undefined && jsonEqual(merged, stored)) return;
+  if (jsonEqual(merged, stored ?? {})) return;
   if (state !== 'PLANNING') {
     throw immutable(refOf(id), 'options', path, `are writable in PLANNING only (the check is ${state})`);
   }
@@ -49,15 +49,14 @@ async function replaceDependencies(context: WriteContext, { write, draft, path }
     throw immutable(refOf(id), 'dependencies', path, `are writable in PLANNING only (the check is ${state})`);
   }
   await assertTargetsExist(edit, write.dependencies, [...path, 'dependencies']);
-  const flattened = flatten(write.dependencies);
-  invariant('flat' in flattened, 'a dependency group passed validation and can not be flattened');
-  if (flattened.flat.edges.length === 0) {
+  const flat = flattenValid(write.dependencies);
+  if (flat.edges.length === 0) {
     await edit.uow.dependencies.remove(owner);
   } else {
-    draft.unsavedTree = flattened.flat;
+    draft.unsavedTree = flat;
     context.gained.push(refOf(id));
   }
-  draft.writtenDependencies = viewOf(flattened.flat);
+  draft.writtenDependencies = viewOf(flat);
   edit.changeCheck(draft);
 }
 

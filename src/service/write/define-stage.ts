@@ -1,14 +1,14 @@
 import { noGoals, withAssigned } from '../../domain/assignment.ts';
-import { flatten, sameGroups } from '../../domain/dependency/flatten.ts';
-import type { DependencyGroup } from '../../domain/dependency/group.ts';
+import { sameGroups } from '../../domain/dependency/flatten.ts';
 import { viewOf } from '../../domain/dependency/view.ts';
-import { AppError, invalidField, invariant } from '../../domain/error.ts';
+import { AppError, invalidField } from '../../domain/error.ts';
 import { jsonEqual } from '../../domain/json.ts';
 import type { NodeRef } from '../../domain/node.ts';
 import { matchesPolicy } from '../../domain/policy.ts';
 import { isBuiltin } from '../../domain/stage.ts';
 import { setGoals } from '../edit/check-life.ts';
-import { immutable } from './declare-nodes.ts';
+import { flattenValid } from './flatten-valid.ts';
+import { immutable } from './refusals.ts';
 import { assertTargetsExist, unknownTarget } from './targets.ts';
 import type { StageOp, WriteContext } from './write-context.ts';
 
@@ -17,9 +17,6 @@ export async function defineStage(context: WriteContext, op: StageOp): Promise<v
   if (op.draft.before === undefined) await defineNewStage(context, op);
   else await assertSameDefinition(context, op);
   await setContinuationGroup(context, op);
-  if (op.draft.before === undefined && context.parent !== undefined) {
-    context.gained.push(refOf(context.parent.current.id));
-  }
 }
 
 async function defineNewStage(context: WriteContext, { write, draft, path }: StageOp): Promise<void> {
@@ -41,12 +38,6 @@ async function defineNewStage(context: WriteContext, { write, draft, path }: Sta
   draft.unsavedTree = flat;
   draft.writtenDependencies = viewOf(flat);
   context.gained.push(refOf(write.id));
-}
-
-function flattenValid(group: DependencyGroup) {
-  const flattened = flatten(group);
-  invariant('flat' in flattened, 'a dependency group passed validation and can not be flattened');
-  return flattened.flat;
 }
 
 function assertExecutable({ rules }: WriteContext, { write, path }: StageOp): void {

@@ -3,6 +3,7 @@ import { describeNode } from '../../domain/node.ts';
 import { stageMachine } from '../../domain/stage-machine.ts';
 import { cancelStage } from '../edit/cancel.ts';
 import { enterPlan, finishStage } from '../edit/stage-life.ts';
+import { startTracking } from '../edit/tracking.ts';
 import { assertWriterMay, dependenciesOpen } from './transitions.ts';
 import type { StageOp, WriteContext } from './write-context.ts';
 
@@ -22,6 +23,7 @@ export async function startStages(context: WriteContext, reason: string): Promis
     }
     if (state !== 'NEW') continue;
     if (write.cancel || edit.isCancelled || parent?.current.cancelledAt !== undefined) {
+      await startTracking(edit, draft, 'DEPENDENCIES');
       await cancelStage(edit, draft, edit.isCancelled ? edit.plan.cancelReason : reason);
     } else {
       await enterPlan(edit, draft);

@@ -30,7 +30,7 @@ export type WriteContext = {
   readonly stages: readonly StageOp[];
   /** The stage in whose attempt's name the write comes. */
   readonly parent: StageDraft | undefined;
-  /** Nodes that gained edges by this write: where a cycle may begin. */
+  /** Nodes whose dependencies or continuation group this write sets; children are found by their parent. */
   readonly gained: NodeRef[];
   /** Results that were written in the name of attempts and have to be judged against the live ones. */
   readonly attemptOwners: { readonly op: CheckOp; readonly ownerId: string }[];

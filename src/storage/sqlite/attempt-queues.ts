@@ -54,6 +54,7 @@ export function builtinQueue(statements: Statements): BuiltinQueue {
       .where('state', '<', sql.lit(attemptStateCodes.encode('COMPLETE')))
       .where('state', '<>', sql.lit(attemptStateCodes.encode('PENDING')))
       .where('builtin', '=', sql.lit(1))
+      .where('execution_id', 'is not', null)
       .limit(arg('limit'))
       .compile(),
   );

@@ -43,25 +43,11 @@ export function dependencyReader(statements: Statements): DependencyReader {
       .orderBy('id')
       .compile(),
   );
-  const targets = statements.prepare((db, arg: Arg<Omit<OwnerKey, 'purpose'>>) =>
-    db
-      .selectFrom('dependencies')
-      .select(['target_type', 'target_id'])
-      .distinct()
-      .where('work_plan_id', '=', arg('work_plan_id'))
-      .where('source_type', '=', arg('source_type'))
-      .where('source_id', '=', arg('source_id'))
-      .compile(),
-  );
   return {
     async get(owner) {
       const key = toOwnerKey(owner);
       const found = groups.all(key).map(fromGroupRow);
       return found.length === 0 ? undefined : { groups: found, edges: edges.all(key).map(fromEdgeRow) };
-    },
-    async targets(planId, { type, id }) {
-      const key = { work_plan_id: planId, source_type: nodeTypeCodes.encode(type), source_id: id };
-      return targets.all(key).map((row) => ({ type: nodeTypeCodes.decode(row.target_type), id: row.target_id }));
     },
   };
 }

@@ -18,6 +18,9 @@ const eventColumns = [
   'change_json',
 ] as const;
 
+/** The changes of a page hold no more than this, but for its last event. */
+const PAGE_CHARACTERS = 1024 * 1024;
+
 type EventRow = Pick<Schema['events'], (typeof eventColumns)[number]>;
 
 export function eventReader(statements: Statements): EventReader {
@@ -34,7 +37,14 @@ export function eventReader(statements: Statements): EventReader {
   );
   return {
     async list(planId, after, limit) {
-      return list.all({ planId, ...after, limit }).map(fromEventRow);
+      const events: PlanHistoryEvent[] = [];
+      let characters = 0;
+      for (const row of list.iterate({ planId, ...after, limit })) {
+        events.push(fromEventRow(row));
+        characters += row.change_json.length;
+        if (characters >= PAGE_CHARACTERS) break;
+      }
+      return events;
     },
   };
 }

@@ -76,11 +76,21 @@ export function resultRepository(statements: Statements): ResultRepository {
       .returning(['check_id', ...resultColumns])
       .compile(),
   );
-  const supersede = statements.prepare((db, arg: Arg<Owner>) =>
+  const checksOf = statements.prepare((db, arg: Arg<Owner>) =>
+    db
+      .selectFrom('check_results')
+      .select('check_id')
+      .where('work_plan_id', '=', arg('planId'))
+      .where('owner_type', '=', arg('ownerType'))
+      .where('owner_id', '=', arg('ownerId'))
+      .compile(),
+  );
+  const supersede = statements.prepare((db, arg: Arg<Owner & Check>) =>
     db
       .updateTable('check_results')
       .set({ superseded: sql.lit(1) })
       .where('work_plan_id', '=', arg('planId'))
+      .where('check_id', '=', arg('checkId'))
       .where('owner_type', '=', arg('ownerType'))
       .where('owner_id', '=', arg('ownerId'))
       .compile(),
@@ -114,8 +124,11 @@ export function resultRepository(statements: Statements): ResultRepository {
       const rows = finalizeOfOwner.all({ planId, ownerType, ownerId, at });
       return rows.map((row) => ({ checkId: row.check_id, result: fromResultRow(row) }));
     },
-    async supersede(planId, ownerType, ownerId) {
-      supersede.run({ planId, ownerType, ownerId });
+    async checkIdsOf(planId, ownerType, ownerId) {
+      return checksOf.all({ planId, ownerType, ownerId }).map((row) => row.check_id);
+    },
+    async supersede(planId, checkId, ownerType, ownerId) {
+      supersede.run({ planId, checkId, ownerType, ownerId });
     },
     async hasFailure(planId, checkId) {
       return failed.get({ planId, checkId }) !== undefined;

@@ -9,6 +9,7 @@ import type { Turns } from './turns.ts';
  * which it began: no snapshot stays open and holds up the WAL.
  */
 export class SnapshotReads {
+  readonly #database: Database.Database;
   readonly #snapshot: Snapshot;
   readonly #turns: Turns;
   readonly #begin: Database.Statement;
@@ -16,6 +17,7 @@ export class SnapshotReads {
   #isClosed = false;
 
   constructor(database: Database.Database, snapshot: Snapshot, turns: Turns) {
+    this.#database = database;
     this.#snapshot = snapshot;
     this.#turns = turns;
     this.#begin = database.prepare('BEGIN');
@@ -33,7 +35,8 @@ export class SnapshotReads {
       try {
         return await work(this.#snapshot);
       } finally {
-        this.#end.run();
+        // Some errors end the transaction by themselves; then a second end would hide them.
+        if (this.#database.inTransaction) this.#end.run();
       }
     } catch (error) {
       throw toCallerError(error);

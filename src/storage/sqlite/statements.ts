@@ -43,6 +43,11 @@ export class Statement<Args extends object, Row> {
     return this.#native.all(...this.#values(args));
   }
 
+  /** Rows one at a time; the caller reads them in one go, and may stop early. */
+  iterate(args: Args): IterableIterator<Row> {
+    return this.#native.iterate(...this.#values(args));
+  }
+
   /** Runs a statement that answers no rows; answers how many rows it changed. */
   run(args: Args): number {
     return this.#native.run(...this.#values(args)).changes;
