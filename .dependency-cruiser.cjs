@@ -51,7 +51,7 @@ module.exports = {
       '^src/cli/',
       '^src/platform/',
       '^src/(main|server|config)[.]ts$',
-      '^src/domain/duration[.]ts$',
+      '^src/domain/(duration|limits)[.]ts$',
       '^gen/',
     ]),
     layer('platform', '^src/platform/', ['^src/platform/', '^src/domain/']),

@@ -5,6 +5,7 @@ import { CliError } from './cli-error.ts';
 import type { ServerClient } from './client.ts';
 import { exitCode } from './exit-code.ts';
 import type { Plan } from './plan/plan-file.ts';
+import { withPlaces } from './plan/server-places.ts';
 
 /** Marks plans that an embedded server runs: they end with the command, so a later run may cancel what is left of them. */
 export const embeddedRun: Readonly<Record<string, string>> = { 'turboci.run': 'embedded' };
@@ -19,13 +20,14 @@ const FIRST_WAIT_MS = 100;
 export async function createPlan(
   cli: Cli,
   client: ServerClient,
-  { name, metadata, nodes }: Plan,
+  plan: Plan,
   mark: Readonly<Record<string, string>>,
 ): Promise<{ readonly planId: string; readonly sinceRevision: bigint }> {
   const { createWorkPlan, writeNodes, cancelWorkPlan } = TurboCIOrchestrator.method;
-  const { workPlan } = await client.call(createWorkPlan, {
-    metadata: { name, ...metadata, ...mark },
-    requestId: cli.newRequestId(),
+  const { name, metadata, nodes } = plan;
+  const creation = { metadata: { name, ...metadata, ...mark }, requestId: cli.newRequestId() };
+  const { workPlan } = await client.call(createWorkPlan, creation).catch((error: unknown) => {
+    throw withPlaces(error, plan);
   });
   if (workPlan === undefined) throw new Error('CreateWorkPlan answered without a plan');
   const write = {
@@ -41,7 +43,7 @@ export async function createPlan(
     const request = { id: workPlan.id, reason: 'its nodes were refused' };
     // The first error is the one to show; a plan that cannot even be cancelled does no harm.
     await client.call(cancelWorkPlan, request).catch(() => undefined);
-    throw error;
+    throw withPlaces(error, plan);
   }
   return { planId: workPlan.id, sinceRevision: workPlan.version };
 }

@@ -1,16 +1,19 @@
-import { rmSync } from 'node:fs';
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { CliError } from './cli-error.ts';
+import { prepareDatabase } from './database-file.ts';
 import { type ExitCode, exitCode } from './exit-code.ts';
+import { endInOrder } from './interrupts.ts';
 
 /** Where `turboci run` keeps its plans unless told otherwise, from the current folder. */
 export const DEFAULT_DATABASE = '.turboci/turboci.db';
 
 export type EmbeddedOptions = {
-  /** Path of the database file; its folder is made if need be, for its owner only. */
+  /** Path of the database file. */
   readonly database: string;
+  /** Whether a database that is not there is made, its folder for its owner only; else it is an error. */
+  readonly mayCreate: boolean;
   /** Whether `builtin/process` may run commands. */
   readonly executesCommands: boolean;
 };
@@ -31,18 +34,19 @@ export type EmbeddedServer = {
  * listens on a Unix socket of mode 0600, in a folder of its own of mode 0700, and nowhere else.
  */
 export async function withEmbeddedServer<T>(
-  { database, executesCommands }: EmbeddedOptions,
+  { database, mayCreate, executesCommands }: EmbeddedOptions,
   use: (server: EmbeddedServer) => Promise<T>,
 ): Promise<T> {
+  const sqlitePath = resolve(database);
+  await prepareDatabase(sqlitePath, mayCreate);
   // Only here: the other commands are clients and start faster without it.
   const { startServer } = await import('../server.ts');
-  const sqlitePath = resolve(database);
   const logDir = join(dirname(sqlitePath), 'logs');
-  await mkdir(dirname(sqlitePath), { recursive: true, mode: 0o700 });
   // A socket's path has at most 107 bytes; the database's folder may be too deep for it.
-  const folder = await mkdtemp(join(tmpdir(), 'turboci-'));
+  // Nothing is awaited from here on: no signal comes between the folder and what removes it.
+  const endAsUsual = endInOrder();
+  const folder = mkdtempSync(join(tmpdir(), 'turboci-'));
   const removeFolder = (): void => rmSync(folder, { recursive: true, force: true });
-  // A second Ctrl-C ends the process where it stands.
   process.on('exit', removeFolder);
   try {
     const server = await startServer({
@@ -61,28 +65,37 @@ export async function withEmbeddedServer<T>(
       await server.stop();
     }
   } finally {
-    process.off('exit', removeFolder);
     removeFolder();
+    endAsUsual();
+    process.off('exit', removeFolder);
   }
 }
 
-/** The same statuses as those of the server process, as far as they are told apart here. */
-const openExitCodes: ReadonlyMap<string, ExitCode> = new Map([
+/** The same statuses as those of the server process, by the kind or the name of its errors. */
+const startExitCodes: ReadonlyMap<string, ExitCode> = new Map([
   ['LOCKED', exitCode.databaseBusy],
   ['SCHEMA_TOO_NEW', exitCode.databaseTooNew],
   ['NOT_A_DATABASE', exitCode.notFound],
+  ['SQLITE_TOO_OLD', exitCode.systemTooOld],
+  ['CANNOT_OPEN', exitCode.cannotOpen],
+  ['READ_ONLY', exitCode.readOnly],
+  ['ConfigError', exitCode.usage],
+  ['ListenError', exitCode.unavailable],
+  ['NodeVersionError', exitCode.nodeTooOld],
 ]);
 
-/** Errors of opening the database carry a `kind`; their message says what is wrong. */
+/** Errors of starting, which the message of each explains; errors of opening the database carry a `kind`. */
 function startError(error: unknown): unknown {
-  if (!(error instanceof Error) || !('kind' in error)) return error;
-  const isLocked = error.kind === 'LOCKED';
+  if (!(error instanceof Error)) return error;
+  const reason = 'kind' in error ? String(error.kind) : error.name;
+  const code = startExitCodes.get(reason);
+  if (code === undefined) return error;
   return new CliError(error.message, {
-    exitCode: openExitCodes.get(String(error.kind)) ?? exitCode.refused,
-    reason: String(error.kind),
-    remedy: isLocked
-      ? 'wait for the other run to end, name another database with --db, or a server with --server'
-      : 'name another database with --db',
+    exitCode: code,
+    reason,
+    ...('kind' in error ? { remedy: reason === 'LOCKED' ? LOCKED_REMEDY : 'name another database with --db' } : {}),
     cause: error,
   });
 }
+
+const LOCKED_REMEDY = 'wait for the other run to end, name another database with --db, or a server with --server';

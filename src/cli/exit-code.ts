@@ -14,10 +14,20 @@ export const exitCode = {
   unavailable: 69,
   /** A bug, here or in the server. */
   internal: 70,
+  /** This system lacks what the database needs. */
+  systemTooOld: 71,
+  /** This Node is too old. */
+  nodeTooOld: 72,
+  /** The database cannot be opened or created. */
+  cannotOpen: 73,
   /** The database of the embedded server is in use by another process. */
   databaseBusy: 75,
   /** The server refused what was asked as things stand. */
   refused: 76,
+  /** The database cannot be written. */
+  readOnly: 77,
+  /** Ended because the terminal went away (128 + SIGHUP). */
+  hungUp: 129,
   /** Ended by Ctrl-C (128 + SIGINT). */
   interrupted: 130,
   /** Ended by SIGTERM (128 + SIGTERM). */

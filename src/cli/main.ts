@@ -4,7 +4,7 @@ import { Command, CommanderError } from 'commander';
 import { systemClock } from '../platform/clock.ts';
 import { systemIds } from '../platform/ids.ts';
 import type { Cli } from './cli.ts';
-import { CliError, errorJson, errorLines } from './cli-error.ts';
+import { errorJson, errorLines, toCliError } from './cli-error.ts';
 import { addAddCommand } from './command/add.ts';
 import { addCancelCommand } from './command/cancel.ts';
 import { addGetCommand } from './command/get.ts';
@@ -29,10 +29,12 @@ const cli: Cli = {
   version: packageVersion(),
 };
 
-// A reader that has seen enough (`turboci list | head`) is no error; a run goes on without it.
+const wantsJson = process.argv.includes('--json');
+
+// A reader that has seen enough (`turboci list | head`) or a terminal that is closed is no error; a run goes on without.
 for (const { stream } of [cli.out, cli.err]) {
   stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
+    if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error;
   });
 }
 
@@ -50,6 +52,7 @@ function program(): Command {
     .description('Runs CI plans: stages that depend on each other, on a server that keeps every answer durably.')
     .version(cli.version)
     .showHelpAfterError('See --help.')
+    .configureOutput({ writeErr: (text) => void (wantsJson || cli.err.stream.write(text)) })
     .exitOverride();
   addRunCommand(turboci, cli, end);
   addValidateCommand(turboci, cli, end);
@@ -65,20 +68,17 @@ function program(): Command {
   return turboci.addHelpText(
     'after',
     '\nExit status: 0 done, 1 the plan did not succeed, 64 wrong usage or plan file, 66 not found, 69 no server,\n' +
-      '70 a bug, 75 database in use, 76 refused by the server, 130 interrupted. The plan file form: docs/plan-yaml.md.',
+      '70 a bug, 75 database in use, 76 refused by the server, 130 interrupted; docs/cli.md has them all. The form of plan\nfiles: docs/plan-yaml.md.',
   );
 }
 
 function report(error: unknown): ExitCode {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCode.ok : exitCode.usage;
-  if (!(error instanceof CliError)) {
-    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    cli.err.line(`turboci: this is a bug, please report it\n${what}`);
-    return exitCode.internal;
-  }
-  if (process.argv.includes('--json')) cli.err.line(errorJson(error));
-  else cli.err.lines(errorLines(error));
-  return error.exitCode;
+  if (error instanceof CommanderError && error.exitCode === 0) return exitCode.ok;
+  const shown = toCliError(error);
+  if (wantsJson) cli.err.line(errorJson(shown));
+  // The words of commander are written already.
+  else if (!(error instanceof CommanderError)) cli.err.lines(errorLines(shown));
+  return shown.exitCode;
 }
 
 function packageVersion(): string {

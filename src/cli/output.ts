@@ -36,9 +36,17 @@ export class Output {
   }
 }
 
-/** One line without anything that could move the cursor: other people's words, such as a command's output. */
-export function oneLine(text: string): string {
+/** Characters that reorder what a terminal shows; the server takes the same ones out of a command's output. */
+const REORDERING = /[\u202A-\u202E\u2066-\u2069]/gu;
+
+/** Other people's words in one line: without anything that could move the cursor or show it in another order. */
+export function printable(text: string): string {
   return stripVTControlCharacters(text)
-    .replaceAll(/\p{Cc}+/gu, ' ')
-    .trim();
+    .replaceAll(REORDERING, '')
+    .replaceAll(/\p{Cc}+/gu, ' ');
+}
+
+/** The same without space around it. */
+export function oneLine(text: string): string {
+  return printable(text).trim();
 }

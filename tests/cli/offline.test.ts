@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readPlan } from '../../src/cli/plan/plan-file.ts';
@@ -85,6 +85,74 @@ test('no server: exit status 69, in JSON if asked', async () => {
   });
 });
 
+test('what is no YAML data and what is no UTF-8 are faults of the file, not bugs', async () => {
+  const folder = await scratch();
+  await writeFile(join(folder, 'latin1.yaml'), Buffer.from('stages:\n  a: {run: "caf\xe9"}\n', 'latin1'));
+  const latin1 = await turboci(['validate', 'latin1.yaml'], { cwd: folder });
+  expect(latin1.code).toBe(64);
+  expect(latin1.stderr).toContain('latin1.yaml:2:16: the file is not in UTF-8; save it in that encoding');
+  const alias = await turboci(['validate', '-', '--json'], { input: 'a: { run: *nope }\n' });
+  expect(alias.code).toBe(64);
+  expect(JSON.parse(alias.stdout)).toMatchObject({ valid: false, problems: [{ file: 'stdin', line: 1, column: 11 }] });
+});
+
+test('a database that is not there, or is none: exit status 66, and nothing is made', async () => {
+  const folder = await scratch();
+  await writeFile(join(folder, 'text.db'), 'no database');
+  await writeFile(join(folder, 'empty.db'), '');
+  for (const [args, reason] of [
+    [['list', '--db', 'not/there.db'], 'NO_DATABASE'],
+    [['get', 'x', '--db', 'there.db'], 'NO_DATABASE'],
+    [['run', '--resume', 'x'], 'NO_DATABASE'],
+    [['list', '--db', 'text.db'], 'NOT_A_DATABASE'],
+    [['list', '--db', 'empty.db'], 'NO_DATABASE'],
+  ] as const) {
+    const { code, stderr } = await turboci(args, { cwd: folder, input: 'stages: {a: {noop: }}' });
+    expect({ args, code }).toEqual({ args, code: 66 });
+    expect(stderr).toContain(`(${reason})`);
+  }
+  expect((await readdir(folder)).toSorted()).toEqual(['empty.db', 'text.db']);
+});
+
+test.each(['file/x.db', '.'])('--db %s, which cannot be a database: exit status 73', async (path) => {
+  const folder = await scratch();
+  await writeFile(join(folder, 'file'), '');
+  const { code, stderr } = await turboci(['run', '-', '--db', path], { cwd: folder, input: 'stages: {a: {noop: }}' });
+  expect(code).toBe(73);
+  expect(stderr).toContain('(CANNOT_OPEN)');
+  expect(await readdir(folder)).toEqual(['file']);
+});
+
+test.each([
+  ['a value that is not allowed', ['list', '--json', '--state', 'bogus']],
+  ['a missing argument', ['get', '--json']],
+  ['an address of the wrong form', ['list', '--json', '--server', 'http://127.0.0.1:50051']],
+])('%s: the error is JSON if asked', async (_, args) => {
+  const { code, stdout, stderr } = await turboci(args);
+  expect({ code, stdout }).toEqual({ code: 64, stdout: '' });
+  expect(JSON.parse(stderr)).toMatchObject({ error: { reason: 'USAGE', exitCode: 64 } });
+});
+
+test('an empty address counts as not given', async () => {
+  for (const [args, env] of [
+    [['list', '--json'], { TURBOCI_SERVER: '' }],
+    [['list', '--json', '--server', ''], { TURBOCI_SERVER: 'unix:/nowhere/turboci.sock' }],
+  ] as const) {
+    const { stderr } = await turboci(args, { env });
+    expect(stderr).not.toContain('BUG');
+  }
+  const { code, stderr } = await turboci(['list', '--server', ''], {
+    env: { TURBOCI_SERVER: 'unix:/nowhere/turboci.sock' },
+  });
+  expect(code).toBe(69);
+  expect(stderr).toContain('no server answers at unix:/nowhere/turboci.sock');
+});
+
+test('one of something is not told in the plural', async () => {
+  const { stdout } = await turboci(['validate', '-'], { input: 'stages: {a: {noop: }}' });
+  expect(stdout).toBe('-: no faults (1 stage, 1 check)\n');
+});
+
 test('help and version end with 0', async () => {
   const help = await turboci(['--help']);
   expect(help.code).toBe(0);
@@ -92,5 +160,6 @@ test('help and version end with 0', async () => {
     expect(help.stdout).toMatch(new RegExp(`^ {2}${command}\\b`, 'mu'));
   }
   expect(await turboci(['run', '--help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('--resume') });
+  expect((await turboci(['list', '--help'])).stdout).toMatch(/--metadata .*may be\s+repeated\n/u);
   expect(await turboci(['--version'])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^\d+\.\d+\.\d+\n$/u) });
 });

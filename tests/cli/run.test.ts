@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { expect, test } from 'vitest';
@@ -131,6 +131,28 @@ test('a second Ctrl-C leaves at once, and no command survives', PATIENCE, async 
   expect(code).toBe(130);
   expect(stdout).not.toMatch(/ in .*: stages: /u);
   await expect.poll(() => isAlive(pid), { timeout: 20_000 }).toBe(false);
+});
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)('%s while the server starts: %i, and no folder is left', PATIENCE, async (signal, status) => {
+  const folder = await plan('stages: {endless: {run: exec sleep 300}}');
+  const temporary = join(folder, 'tmp');
+  await mkdir(temporary);
+  const run = new Turboci(['run', 'plan.yaml'], { cwd: folder, env: { TMPDIR: temporary } });
+  await expect.poll(() => readdir(temporary), { timeout: 30_000, interval: 1 }).toHaveLength(1);
+  run.child.kill(signal);
+  expect((await run.ended).code).toBe(status);
+  expect(await readdir(temporary)).toEqual([]);
+
+  const list = new Turboci(['list', '--db', '.turboci/turboci.db'], { cwd: folder, env: { TMPDIR: temporary } });
+  await expect.poll(() => readdir(temporary), { timeout: 30_000, interval: 1 }).toHaveLength(1);
+  list.child.kill(signal);
+  // It may have been done, or about to end, before the signal came; then nothing is left to be put in order.
+  expect([status, 0, null]).toContain((await list.ended).code);
+  expect(await readdir(temporary)).toEqual([]);
 });
 
 test('a run that was killed leaves its plan behind: the next run cancels it', PATIENCE, async () => {

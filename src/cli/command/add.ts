@@ -8,8 +8,10 @@ import type { ServerClient } from '../client.ts';
 import { addServerOptions, withClient } from '../connection.ts';
 import { retrying } from '../create-plan.ts';
 import { exitCode } from '../exit-code.ts';
+import { oneLine } from '../output.ts';
 import { KnownNames } from '../plan/names.ts';
 import { loadPlan } from '../plan/plan-file.ts';
+import { withPlaces } from '../plan/server-places.ts';
 import { fetchEverything } from '../queries.ts';
 
 type AddOptions = ServerOptions & { readonly plan?: string };
@@ -40,7 +42,7 @@ async function add(cli: Cli, file: string, options: AddOptions): Promise<void> {
   const answer = await withClient(cli, options, (client) => write(cli, client, file, planId));
   const ids = answer.stages.map(({ id }) => id);
   if (options.json) cli.out.json(toJson(WriteNodesResponseSchema, answer));
-  else cli.out.line(`added to plan ${planId}: ${ids.join(', ')}`);
+  else cli.out.line(`added to plan ${planId}: ${ids.map(oneLine).join(', ')}`);
 }
 
 async function write(cli: Cli, client: ServerClient, file: string, planId: string) {
@@ -49,18 +51,22 @@ async function write(cli: Cli, client: ServerClient, file: string, planId: strin
     existing.stages.map(({ id }) => id),
     existing.checks.map(({ id }) => id),
   );
-  const { nodes } = await loadPlan(file, names);
+  const plan = await loadPlan(file, names);
   const attempt = cli.env.TURBOCI_WORK_PLAN_ID === planId ? attemptOf(cli.env) : undefined;
   const request = {
     workPlanId: planId,
-    checks: [...nodes.checks],
-    stages: [...nodes.stages],
+    checks: [...plan.nodes.checks],
+    stages: [...plan.nodes.stages],
     requestId: cli.newRequestId(),
     reason: 'turboci add',
     responseView: NodeView.BASIC,
     ...(attempt === undefined ? {} : { attempt }),
   };
-  return retrying(() => client.call(TurboCIOrchestrator.method.writeNodes, request));
+  try {
+    return await retrying(() => client.call(TurboCIOrchestrator.method.writeNodes, request));
+  } catch (error) {
+    throw withPlaces(error, plan);
+  }
 }
 
 /** The attempt in whose command this runs, as the server has told it. */

@@ -9,7 +9,7 @@ export function wholeNumber(text: string): number {
 }
 
 /** `KEY=VALUE`, collected over repeated options. */
-export function keyValue(text: string, before: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+export function keyValue(text: string, before?: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
   const at = text.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('expected KEY=VALUE');
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };

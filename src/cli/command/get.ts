@@ -8,6 +8,7 @@ import type { Cli, ServerOptions } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import { addServerOptions, withClient } from '../connection.ts';
 import { exitCode } from '../exit-code.ts';
+import { printable } from '../output.ts';
 import { Board } from '../progress/board.ts';
 import { type EndedPlan, summaryLines } from '../progress/summary.ts';
 import { tableLines } from '../progress/table.ts';
@@ -30,7 +31,7 @@ async function get(cli: Cli, planId: string, node: string | undefined, options: 
   if (node !== undefined) {
     const found = nodesCalled(everything, node);
     if (options.json) cli.out.json(found);
-    else cli.out.line(stringify(found).trimEnd());
+    else cli.out.lines(stringify(found).trimEnd().split('\n').map(printable));
     return;
   }
   if (options.json) cli.out.json(everythingJson(everything));

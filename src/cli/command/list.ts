@@ -14,7 +14,7 @@ import { keyValue, wholeNumber } from './arguments.ts';
 type ListOptions = ServerOptions & {
   readonly limit: number;
   readonly state?: keyof typeof states;
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly metadata?: Readonly<Record<string, string>>;
 };
 
 const states = { active: WorkPlanState.ACTIVE, complete: WorkPlanState.COMPLETE, cancelled: WorkPlanState.CANCELLED };
@@ -26,7 +26,7 @@ export function addListCommand(program: Command, cli: Cli): void {
     .description('Lists plans, newest first.')
     .option('--limit <number>', 'how many at most', wholeNumber, 20)
     .addOption(new Option('--state <state>', 'only plans in this state').choices(Object.keys(states)))
-    .option('--metadata <key=value>', 'only plans with this pair; may be repeated', keyValue, {});
+    .option('--metadata <key=value>', 'only plans with this pair; may be repeated', keyValue);
   addServerOptions(command).action((options: ListOptions) => list(cli, options));
 }
 

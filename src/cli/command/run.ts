@@ -5,12 +5,12 @@ import { TurboCIOrchestrator } from '../../../gen/turboci/v1/service_pb.js';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
 import type { ServerClient } from '../client.ts';
-import { withAddress } from '../connection.ts';
+import { serverAddress, withAddress } from '../connection.ts';
 import { createPlan, embeddedRun, retrying } from '../create-plan.ts';
 import { DEFAULT_DATABASE, withEmbeddedServer } from '../embedded-server.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
 import { followPlan } from '../follow-plan.ts';
-import { withInterrupts } from '../interrupts.ts';
+import { type Interrupt, withInterrupts } from '../interrupts.ts';
 import { loadPlan, type Plan } from '../plan/plan-file.ts';
 import type { ProgressView } from '../progress/view.ts';
 import { fetchPlan } from '../queries.ts';
@@ -35,24 +35,40 @@ export function addRunCommand(program: Command, cli: Cli, end: (code: ExitCode) 
 }
 
 async function run(cli: Cli, file: string | undefined, options: RunOptions): Promise<ExitCode> {
-  const plan = await planOf(file, options);
-  if (options.server !== undefined) {
-    return withAddress(cli, options.server, (client) =>
-      runOn(cli, client, options, undefined, () => targetOf(cli, client, plan, options, {})),
-    );
-  }
-  if (plan !== undefined) refuseForeignRunners(plan);
-  const database = options.db ?? DEFAULT_DATABASE;
-  return withEmbeddedServer({ database, executesCommands: true }, ({ address, logDir, execute }) =>
-    withAddress(cli, address, async (client) => {
-      await cancelLeftovers(cli, client, options.resume);
-      await execute();
-      return runOn(cli, client, options, logDir, () => targetOf(cli, client, plan, options, embeddedRun));
-    }),
+  const server = serverAddress(options.server);
+  const plan = await planOf(file, options, server);
+  if (server === undefined) return runEmbedded(cli, plan, options);
+  return withInterrupts((interrupt) =>
+    withAddress(cli, server, (client) =>
+      runOn(cli, client, options, { interrupt, target: () => targetOf(cli, client, plan, options, {}) }),
+    ),
   );
 }
 
-async function planOf(file: string | undefined, { resume, server, db }: RunOptions): Promise<Plan | undefined> {
+async function runEmbedded(cli: Cli, plan: Plan | undefined, options: RunOptions): Promise<ExitCode> {
+  if (plan !== undefined) refuseForeignRunners(plan);
+  const { db: database = DEFAULT_DATABASE, resume } = options;
+  const embedded = { database, mayCreate: resume === undefined, executesCommands: true };
+  // Around the server: it is stopped in order however early the interruption comes.
+  return withInterrupts((interrupt) =>
+    withEmbeddedServer(embedded, ({ address, logDir, execute }) =>
+      withAddress(cli, address, async (client) => {
+        const target = async (): Promise<Target> => {
+          await cancelLeftovers(cli, client, resume);
+          await execute();
+          return targetOf(cli, client, plan, options, embeddedRun);
+        };
+        return runOn(cli, client, options, { interrupt, target, logDir });
+      }),
+    ),
+  );
+}
+
+async function planOf(
+  file: string | undefined,
+  { resume, db }: RunOptions,
+  server: string | undefined,
+): Promise<Plan | undefined> {
   if ((file === undefined) === (resume === undefined)) {
     throw usage('name a plan file, or a plan to --resume; one of the two');
   }
@@ -88,19 +104,25 @@ async function targetOf(
   return { planId: (await fetchPlan(client, resume ?? '')).id, sinceRevision: 0n };
 }
 
+type Run = {
+  readonly interrupt: Interrupt;
+  readonly target: () => Promise<Target>;
+  readonly logDir?: string;
+};
+
 async function runOn(
   cli: Cli,
   client: ServerClient,
   { json }: RunOptions,
-  logDir: string | undefined,
-  target: () => Promise<Target>,
+  { interrupt, target, logDir }: Run,
 ): Promise<ExitCode> {
+  const { signal, code: interrupted } = interrupt;
+  const before = interrupted();
+  if (before !== undefined) return before;
   let view: ProgressView | undefined;
   let planId: string | undefined;
-  let isInterrupted = false;
   let cancelling: Promise<unknown> | undefined;
   const cancel = (): void => {
-    isInterrupted = true;
     view?.note('cancelling the plan; press Ctrl-C again to leave at once');
     if (planId === undefined) return;
     const request = { id: planId, reason: 'interrupted at the terminal' };
@@ -108,23 +130,22 @@ async function runOn(
     // Awaited below; a refusal must not end the process before that.
     cancelling.catch(() => {});
   };
-  return withInterrupts(cancel, async (received) => {
-    const { planId: id, sinceRevision } = await target();
-    planId = id;
-    if (isInterrupted) cancel();
-    const code = await followPlan(cli, client, {
-      planId,
-      sinceRevision,
-      json: json === true,
-      signal: new AbortController().signal,
-      logDir: logDir === undefined ? undefined : resolve(logDir),
-      onView: (created) => {
-        view = created;
-      },
-    });
-    await cancelling;
-    return received() ?? code ?? exitCode.internal;
+  signal.addEventListener('abort', cancel);
+  const { planId: id, sinceRevision } = await target();
+  planId = id;
+  if (signal.aborted) cancel();
+  const code = await followPlan(cli, client, {
+    planId,
+    sinceRevision,
+    json: json === true,
+    signal: new AbortController().signal,
+    logDir: logDir === undefined ? undefined : resolve(logDir),
+    onView: (created) => {
+      view = created;
+    },
   });
+  await cancelling;
+  return interrupted() ?? code ?? exitCode.internal;
 }
 
 /** Plans of earlier embedded runs that ended without a chance to cancel them: nobody waits for these any more. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Cli } from '../cli.ts';
 import { type ExitCode, exitCode } from '../exit-code.ts';
-import { loadText, type PlanReading, planError, readPlan } from '../plan/plan-file.ts';
+import { type PlanReading, planError, readPlanFile } from '../plan/plan-file.ts';
 
 export function addValidateCommand(program: Command, cli: Cli, end: (code: ExitCode) => void): void {
   program
@@ -11,7 +11,7 @@ export function addValidateCommand(program: Command, cli: Cli, end: (code: ExitC
     .description('Looks for faults in a plan file, without a server. Each comes as file:line:column: path: what to do.')
     .option('--json', 'answer in JSON')
     .action(async (file: string, { json }: { readonly json?: true }) => {
-      const reading = readPlan(await loadText(file), file === '-' ? 'stdin' : file);
+      const reading = await readPlanFile(file);
       if (json) cli.out.json(readingJson(reading));
       else if ('problems' in reading) throw planError(reading.problems);
       else cli.out.line(`${file}: no faults (${counts(reading)})`);
@@ -26,5 +26,10 @@ function readingJson(reading: PlanReading): object {
 }
 
 function counts({ plan }: Extract<PlanReading, { plan: unknown }>): string {
-  return `${plan.nodes.stages.length} stages, ${plan.nodes.checks.length} checks`;
+  const { stages, checks } = plan.nodes;
+  return `${counted(stages, 'stage')}, ${counted(checks, 'check')}`;
+}
+
+function counted(nodes: readonly unknown[], word: string): string {
+  return `${nodes.length} ${word}${nodes.length === 1 ? '' : 's'}`;
 }

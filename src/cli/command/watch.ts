@@ -29,18 +29,14 @@ async function watch(
   planId: string,
   { since, json }: WatchOptions,
 ): Promise<ExitCode> {
-  const stop = new AbortController();
-  return withInterrupts(
-    () => stop.abort(),
-    async (received) => {
-      const code = await followPlan(cli, client, {
-        planId,
-        sinceRevision: BigInt(since),
-        json: json === true,
-        signal: stop.signal,
-        logDir: undefined,
-      });
-      return code ?? received() ?? exitCode.interrupted;
-    },
-  );
+  return withInterrupts(async ({ signal, code: interrupted }) => {
+    const code = await followPlan(cli, client, {
+      planId,
+      sinceRevision: BigInt(since),
+      json: json === true,
+      signal,
+      logDir: undefined,
+    });
+    return code ?? interrupted() ?? exitCode.interrupted;
+  });
 }

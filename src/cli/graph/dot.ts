@@ -1,3 +1,4 @@
+import { printable } from '../output.ts';
 import type { GraphEdge, GraphNode, GraphStatus, PlanGraph } from './plan-graph.ts';
 
 const colours: Readonly<Record<GraphStatus, string>> = {
@@ -40,8 +41,5 @@ function edgeLine({ from, to, type, label }: GraphEdge): string {
 
 /** A DOT string; a backslash would begin an escape such as `\n`. */
 function quoted(text: string): string {
-  return `"${text
-    .replaceAll('\\', '\\\\')
-    .replaceAll('"', '\\"')
-    .replaceAll(/\p{Cc}/gu, ' ')}"`;
+  return `"${printable(text).replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"`;
 }

@@ -45,5 +45,5 @@ function edgeLine({ from, to, type, label }: GraphEdge): string {
 
 /** Mermaid's entities: `#` and the number of a character. */
 function escaped(label: string): string {
-  return label.replaceAll(/["#<>&`\\\p{Cc}]/gu, (char) => `#${char.codePointAt(0) ?? 63};`);
+  return label.replaceAll(/["#<>&`\\\p{Cc}\p{Cf}]/gu, (char) => `#${char.codePointAt(0) ?? 63};`);
 }

@@ -8,6 +8,7 @@ import {
   NodeType,
   PredicateType,
 } from '../../../gen/turboci/v1/common_pb.js';
+import { bounds } from './bounds.ts';
 import type { KnownNames, NodeName } from './names.ts';
 import type { Need, Needs } from './plan-schema.ts';
 import type { Finding, PlanPath } from './problem.ts';
@@ -15,6 +16,8 @@ import { didYouMean } from './suggest.ts';
 
 type When = 'succeeded' | 'failed' | 'final';
 type Context = { readonly names: KnownNames; readonly report: (finding: Finding) => void };
+/** A group at some depth; the outermost one counts as 1. */
+type Level = Context & { readonly depth: number };
 type Members = { readonly members: readonly Need[]; readonly path: PlanPath };
 
 /**
@@ -22,29 +25,30 @@ type Members = { readonly members: readonly Need[]; readonly path: PlanPath };
  * cannot be reached are reported.
  */
 export function needsGroup(needs: Needs, path: PlanPath, context: Context): DependencyGroup | undefined {
-  if (!isList(needs)) return isGroup(needs) ? group(needs, path, context) : all([needs], [path], context);
+  const level = { ...context, depth: 1 };
+  if (!isList(needs)) return isGroup(needs) ? group(needs, path, level) : all([needs], [path], level);
   if (needs.length === 0) return undefined;
   return all(
     needs,
     needs.map((_, at) => [...path, at]),
-    context,
+    level,
   );
 }
 
-function all(members: readonly Need[], paths: readonly PlanPath[], context: Context): DependencyGroup {
-  return fill(PredicateType.AND, 0, members, (at) => paths[at] ?? [], context);
+function all(members: readonly Need[], paths: readonly PlanPath[], level: Level): DependencyGroup {
+  return fill(PredicateType.AND, 0, members, (at) => paths[at] ?? [], level);
 }
 
-function group(need: Exclude<Need, Ref>, path: PlanPath, context: Context): DependencyGroup {
+function group(need: Exclude<Need, Ref>, path: PlanPath, level: Level): DependencyGroup {
   const { members, path: listPath } = membersOf(need, path);
   const within = (at: number): PlanPath => [...listPath, at];
-  if ('all' in need) return fill(PredicateType.AND, 0, members, within, context);
-  if ('any' in need) return fill(PredicateType.OR, 0, members, within, context);
-  const built = fill(PredicateType.THRESHOLD, need.threshold, members, within, context);
+  if ('all' in need) return fill(PredicateType.AND, 0, members, within, level);
+  if ('any' in need) return fill(PredicateType.OR, 0, members, within, level);
+  const built = fill(PredicateType.THRESHOLD, need.threshold, members, within, level);
   const count = new Set(built.dependencies.map(edgeKey)).size + built.groups.length;
   if (need.threshold > count && count > 0) {
     const message = `${need.threshold} of ${count} can never be; the threshold is at most the number of different members`;
-    context.report({ path: [...path, 'threshold'], message });
+    level.report({ path: [...path, 'threshold'], message });
   }
   return built;
 }
@@ -60,15 +64,17 @@ function fill(
   threshold: number,
   members: readonly Need[],
   pathOf: (at: number) => PlanPath,
-  context: Context,
+  level: Level,
 ): DependencyGroup {
   const built = create(DependencyGroupSchema, { predicate, threshold });
   members.forEach((member, at) => {
     if (isGroup(member)) {
-      built.groups.push(group(member, pathOf(at), context));
+      const depth = level.depth + 1;
+      if (depth <= bounds.groupDepth) built.groups.push(group(member, pathOf(at), { ...level, depth }));
+      else level.report({ path: pathOf(at), message: `groups nest at most ${bounds.groupDepth} deep` });
       return;
     }
-    const edge = edgeOf(member, pathOf(at), context);
+    const edge = edgeOf(member, pathOf(at), level);
     if (edge !== undefined) built.dependencies.push(edge);
   });
   return built;

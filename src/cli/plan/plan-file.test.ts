@@ -199,7 +199,7 @@ test('anchors and merges are understood', () => {
 test.each([
   ['an empty file', '', ['p.yaml:1:1: stages: expected names with stages, such as {lint: {run: npm run lint}}']],
   ['a plan without stages', 'stages: {}', ['p.yaml:1:9: stages: a plan has at least one stage']],
-  ['no mapping', '- a\n', ['p.yaml:1:1: expected object, received array']],
+  ['no mapping', '- a\n', ['p.yaml:1:1: expected keys with values, not a list']],
   [
     'a misspelt key, at the key',
     'stages:\n  a:\n    run: x\n    nedes: b\n',
@@ -276,10 +276,10 @@ test.each([
     [
       'p.yaml:2:12: stages.a.run: expected a command: a line for the shell, or a list of words without one',
       'p.yaml:2:24: stages.a.timeout: expected a duration with a unit, such as 30s, 500ms or 1m30s',
-      'p.yaml:3:25: stages.b.attempts: expected a whole number of attempts, 1 or more',
+      'p.yaml:3:25: stages.b.attempts: expected a whole number of attempts from 1 to 10000',
     ],
   ],
-  ['an empty name', 'stages:\n  "": {run: x}\n', ['p.yaml:2:3: stages[""]: a name has at least one character']],
+  ['an empty name', 'stages:\n  "": {run: x}\n', ['p.yaml:2:3: stages[""]: expected at least one character']],
   ['bad indentation', 'stages:\n\ta: 1\n', ['p.yaml:2:1: a tab is no indentation in YAML; use spaces']],
   [
     'two documents',

@@ -36,7 +36,8 @@ export function planNodes(
   const isShared = (check: string): boolean => (answered.get(check)?.length ?? 0) > 1 || existing.checks.has(check);
   const needsOfStage = new Map<string, DependencyGroup | undefined>();
   const stages = Object.entries(plan.stages).map(([id, entry]) => {
-    for (const finding of [...workFindings(id, entry), ...noopFindings(id, entry, names)]) report(finding);
+    for (const finding of [...workFindings(id, entry), ...answerFindings(id, entry), ...noopFindings(id, entry, names)])
+      report(finding);
     const dependencies = group(entry.needs, ['stages', id, 'needs']);
     needsOfStage.set(id, dependencies);
     return stageWrite({
@@ -112,6 +113,16 @@ const foreignKeys = {
   noop: ['args', 'mode', 'cwd', 'env', 'results'],
   runner: ['cwd', 'env', 'results'],
 } as const;
+
+function answerFindings(id: string, { answers }: StageEntry): readonly Finding[] {
+  if (!Array.isArray(answers)) return [];
+  const checks = answers.map(checkOf);
+  return checks.flatMap((check, at) =>
+    checks.indexOf(check) === at
+      ? []
+      : [{ path: ['stages', id, 'answers', at], message: `the check "${check}" is here twice; remove one of the two` }],
+  );
+}
 
 function noopFindings(id: string, { noop }: StageEntry, { checks }: KnownNames): readonly Finding[] {
   const unknown = Object.keys(noop?.checks ?? {}).filter((check) => !checks.has(check));

@@ -1,24 +1,53 @@
 import { z } from 'zod';
 import { durationPattern, parseDuration } from '../../domain/duration.ts';
+import { bounds } from './bounds.ts';
+import { expected } from './expected.ts';
 
 /*
  * The YAML form of a plan, as written. Names, groups and the rest of the meaning are judged in plan-nodes.ts; what is
  * here also becomes the JSON Schema for editors (schema/turboci-plan.schema.json).
  */
 
-/** Longest id of a node in bytes; the server's limit. */
-const NAME_BYTES = 256;
+const durationForm = expected('a duration with a unit, such as 30s, 500ms or 1m30s');
 
 const duration = z
-  .string({ error: 'expected a duration with a unit, such as 30s, 500ms or 1m30s' })
-  .regex(durationPattern, { error: 'expected a duration with a unit, such as 30s, 500ms or 1m30s' })
-  .refine((text) => parseDuration(text) !== undefined, { error: 'the duration is too long' });
+  .string({ error: durationForm })
+  .regex(durationPattern, { error: durationForm, abort: true })
+  .refine((text) => ms(text) <= bounds.durationMs, { error: 'a duration is at most 876000h (36500 days)' });
+const positiveDuration = duration.refine((text) => ms(text) > 0, { error: 'expected more than 0' });
+const heartbeat = duration.refine((text) => ms(text) === 0 || ms(text) >= bounds.leastHeartbeatMs, {
+  error: 'expected at least 1s, or 0s for off',
+});
 
-const name = z
-  .string({ error: 'expected the name of a stage or check' })
-  .min(1, { error: 'a name has at least one character' })
-  .regex(/^\P{Cc}*$/u, { error: 'a name has no control characters' })
-  .refine((value) => Buffer.byteLength(value) <= NAME_BYTES, { error: `a name has at most ${NAME_BYTES} bytes` });
+/** Milliseconds; too many to count are more than any bound. */
+function ms(text: string): number {
+  return parseDuration(text) ?? Number.POSITIVE_INFINITY;
+}
+
+/** A text of at least one character. */
+function text(what: string) {
+  return z.string({ error: expected(what) }).min(1, { error: 'expected at least one character' });
+}
+
+/** A text of bounded length. */
+function shortText(what: string, maxBytes: number) {
+  return bounded(z.string({ error: expected(what) }), maxBytes);
+}
+
+/** JSON Schema knows only characters; no text of so many bytes has more of them. */
+function bounded(schema: z.ZodString, maxBytes: number) {
+  return schema
+    .refine((value) => Buffer.byteLength(value) <= maxBytes, { error: `at most ${maxBytes} bytes` })
+    .meta({ maxLength: maxBytes });
+}
+
+/** The system hands texts to a command as C strings. */
+const NO_NUL = [/^[^\0]*$/u, { error: 'a command cannot be given the character NUL; remove it' }] as const;
+
+const name = bounded(
+  text('the name of a stage or check').regex(/^\P{Cc}*$/u, { error: 'a name has no control characters' }),
+  bounds.nameBytes,
+);
 
 const condition = z
   .enum(['succeeded', 'failed', 'final'], { error: 'expected succeeded, failed or final (however it ended)' })
@@ -32,7 +61,7 @@ const checkRef = z
   .describe('A check and how it has to end.');
 
 const needsForms =
-  'expected a name, {stage: NAME, when: failed}, {check: NAME}, {all: […]}, {any: […]} or {threshold: N, of: […]}';
+  'a name, {stage: NAME, when: failed}, {check: NAME}, {all: […]}, {any: […]} or {threshold: N, of: […]}';
 
 const all = z.strictObject({
   get all() {
@@ -61,7 +90,7 @@ type Group =
 export type Need = Ref | Group;
 
 const need: z.ZodType<Need> = z
-  .lazy(() => z.union([name, stageRef, checkRef, all, any, threshold], { error: needsForms }))
+  .lazy(() => z.union([name, stageRef, checkRef, all, any, threshold], { error: expected(needsForms) }))
   .meta({ id: 'need', description: 'A stage or check that has to end first, or a group of them.' });
 const members = z
   .array(need, { error: 'expected a list' })
@@ -71,26 +100,30 @@ const members = z
 export type Needs = Need | readonly Need[];
 
 const needs: z.ZodType<Needs> = z
-  .union([need, z.array(need)], { error: `${needsForms}, or a list of these` })
+  .union([need, z.array(need)], { error: expected(`${needsForms}, or a list of these`) })
   .meta({ id: 'needs', description: 'What has to end first. A list means all of it; names mean: it succeeded.' });
 
 const json = z.record(z.string(), z.json({ error: 'expected a JSON value' }), {
   error: 'expected keys with JSON values',
 });
 const env = z.record(
-  z.string(),
-  z.union([z.string(), z.number(), z.boolean()], { error: 'expected a text, a number, true or false' }),
+  z.string().regex(/^[^=\0]+$/u, { error: 'a variable has a name without `=` and NUL' }),
+  z.union([z.string().regex(...NO_NUL), z.number(), z.boolean()], {
+    error: expected('a text, a number, true or false'),
+  }),
   { error: 'expected names with values' },
 );
+const attemptsForm = expected(`a whole number of attempts from 1 to ${bounds.attempts}`);
 const attempts = z
-  .int({ error: 'expected a whole number of attempts, 1 or more' })
-  .min(1, { error: 'expected a whole number of attempts, 1 or more' })
+  .int({ error: attemptsForm, abort: true })
+  .min(1, { error: attemptsForm })
+  .max(bounds.attempts, { error: attemptsForm })
   .describe('How often the stage is tried until it succeeds. Default: 1.');
 const backoff = z
   .strictObject({
     initial: duration.describe('Longest wait before attempt 2.').optional(),
     multiplier: z
-      .number()
+      .number({ error: expected('a factor of 1 or more') })
       .min(1, { error: 'expected a factor of 1 or more' })
       .describe('Growth per attempt.')
       .optional(),
@@ -101,12 +134,17 @@ const backoff = z
 const policy = {
   attempts: attempts.optional(),
   backoff: backoff.optional(),
-  timeout: duration.describe('Longest time of one attempt.').optional(),
-  stage_timeout: duration.describe('Longest time from the start of the plan to the end of the stage.').optional(),
-  heartbeat_timeout: duration.describe('Longest silence of a runner during an attempt.').optional(),
+  timeout: positiveDuration.describe('Longest time of one attempt.').optional(),
+  stage_timeout: duration
+    .describe('Longest time from the start of the plan to the end of the stage; 0s = off.')
+    .optional(),
+  heartbeat_timeout: heartbeat.describe('Longest silence of a runner during an attempt; 0s = off.').optional(),
 };
 const surroundings = {
-  cwd: z.string().min(1).describe('Folder in which `run` starts. Default: that of the server process.').optional(),
+  cwd: text('a folder')
+    .regex(...NO_NUL)
+    .describe('Folder in which `run` starts. Default: that of the server process.')
+    .optional(),
   env: env.describe('Environment variables for `run`.').optional(),
 };
 
@@ -121,18 +159,25 @@ const answer = z.union(
   { error: 'expected the name of a check, or {check: NAME, goal: planned}' },
 );
 
+const commandLine = text('a command').regex(...NO_NUL);
+const commandWord = z.string({ error: expected('a text') }).regex(...NO_NUL);
+const commandWords = z.tuple([text('the name of a program').regex(...NO_NUL)], commandWord);
+
 const stage = z
   .strictObject({
     run: z
-      .union([z.string().min(1), z.array(z.string()).min(1)], {
-        error: 'expected a command: a line for the shell, or a list of words without one',
+      .union([commandLine, commandWords], {
+        error: expected('a command: a line for the shell, or a list of words without one'),
       })
       .describe('A command. A text is run by /bin/sh -c, a list without a shell. Exit status 0 is success.')
       .optional(),
     noop: z
       .strictObject({
         delay: duration.describe('How long it takes.').optional(),
-        fail: z.string().describe('Fail with this message.').optional(),
+        fail: z
+          .string({ error: expected('a message') })
+          .describe('Fail with this message.')
+          .optional(),
         checks: z.record(z.string(), json).describe('Result data to write, by check.').optional(),
       })
       .nullable()
@@ -147,12 +192,20 @@ const stage = z
           'Default: never if another stage answers the same check, else on_success.',
       )
       .optional(),
-    runner: z.string().min(1).describe('Runner type that executes the stage, instead of `run` or `noop`.').optional(),
-    mode: z.enum(['sync', 'async']).describe('How the runner is called. Default: sync.').optional(),
+    runner: name
+      .regex(/^(?!builtin\/)/u, { error: 'runners of the server itself have keys of their own: `run` or `noop`' })
+      .describe('Runner type that executes the stage, instead of `run` or `noop`.')
+      .optional(),
+    mode: z
+      .enum(['sync', 'async'], { error: 'expected sync or async' })
+      .describe('How the runner is called. Default: sync.')
+      .optional(),
     args: json.describe('Arguments for the runner.').optional(),
     needs: needs.optional(),
     answers: z
-      .union([answer, z.array(answer)], { error: 'expected the name of a check, or a list of such' })
+      .union([answer, z.array(answer).meta({ uniqueItems: true })], {
+        error: 'expected the name of a check, or a list of such',
+      })
       .describe('The checks that this stage answers. Default: a check with the name of the stage.')
       .optional(),
     continues_until: needs
@@ -165,11 +218,11 @@ const stage = z
 
 const check = z
   .strictObject({
-    kind: z.string().describe('What sort of question it is, in your own words.').optional(),
+    kind: shortText('a text', bounds.labelBytes).describe('What sort of question it is, in your own words.').optional(),
     options: json.describe('Particulars of the question, for whoever answers it.').optional(),
     needs: needs.optional(),
     external: z
-      .boolean()
+      .boolean({ error: 'expected true or false' })
       .describe('Answered by somebody who is not in this file, e.g. a stage that is added later.')
       .optional(),
   })
@@ -180,9 +233,17 @@ const defaults = z.strictObject({ ...policy, ...surroundings });
 /** The YAML form of a plan. */
 export const planSchema = z
   .strictObject({
-    name: z.string().min(1).describe('Shown in lists. Default: the name of the file.').optional(),
+    name: bounded(text('a text'), bounds.metadataValueBytes)
+      .describe('Shown in lists. Default: the name of the file.')
+      .optional(),
     metadata: z
-      .record(z.string(), z.string({ error: 'expected a text' }))
+      .record(shortText('a text', bounds.metadataKeyBytes), shortText('a text', bounds.metadataValueBytes), {
+        error: expected('keys with texts'),
+      })
+      .refine((pairs) => Object.keys(pairs).length <= bounds.metadataPairs, {
+        error: `at most ${bounds.metadataPairs} pairs`,
+      })
+      .meta({ maxProperties: bounds.metadataPairs })
       .describe('Words of your own about the plan, to find it by.')
       .optional(),
     defaults: defaults.describe('Holds for every stage that does not say otherwise.').optional(),

@@ -24,7 +24,7 @@ function findingsOf(issue: Issue, base: PlanPath): readonly Finding[] {
     case 'invalid_key':
       return issue.issues.map(({ message }) => ({ path, message, atKey: true }));
     default:
-      return [{ path, message: plain(issue.message) }];
+      return [{ path, message: issue.message }];
   }
 }
 
@@ -58,9 +58,4 @@ function keysAt(parent: PlanPath): readonly string[] {
 
 function stepOf(step: PropertyKey): string | number {
   return typeof step === 'symbol' ? step.toString() : step;
-}
-
-/** The library's own words begin with "Invalid input: ", which says nothing. */
-function plain(message: string): string {
-  return message.replace(/^Invalid input: /u, '');
 }

@@ -1,6 +1,7 @@
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, parseDocument, visit } from 'yaml';
 import type { Finding, PlanPath, PlanProblem } from './problem.ts';
 import { pathText } from './problem.ts';
+import { yamlFaults } from './yaml-faults.ts';
 
 /** A YAML text with the places of its values. */
 export type Source = {
@@ -22,6 +23,9 @@ export function readSource(text: string, file: string): Source {
   };
   const problems = [
     ...document.errors.map(({ pos, code, message }) => placeAt(pos[0], [], yamlMessage(code, message))),
+    ...(document.errors.length > 0 ? [] : yamlFaults(document)).map(({ offset, message }) =>
+      placeAt(offset, [], message),
+    ),
     ...duplicateKeys(document).map(({ offset, key, first }) => {
       const message = `"${key}" is here for the second time, after line ${lines.linePos(first).line}; remove one of the two`;
       return placeAt(offset, [], message);
@@ -43,7 +47,7 @@ function duplicateKeys(document: Document): readonly Duplicate[] {
       const firsts = new Map<string, number>();
       for (const { key: node } of map.items) {
         if (!isScalar(node) || !node.range) continue;
-        const key = String(node.value);
+        const key = typeof node.value === 'string' ? node.value : (node.source ?? '');
         const first = firsts.get(key);
         if (first === undefined) firsts.set(key, node.range[0]);
         else duplicates.push({ key, offset: node.range[0], first });
@@ -54,7 +58,8 @@ function duplicateKeys(document: Document): readonly Duplicate[] {
 }
 
 function dataOf(document: Document): unknown {
-  const data: unknown = document.toJS();
+  // How much aliases may multiply is bounded by yamlFaults, which names the place.
+  const data: unknown = document.toJS({ maxAliasCount: -1 });
   return data;
 }
 

@@ -8,6 +8,7 @@ import {
   StageWriteSchema,
 } from '../../../gen/turboci/v1/stage_pb.js';
 import { parseDuration } from '../../domain/duration.ts';
+import { bounds } from './bounds.ts';
 import type { Answer, Defaults, StageEntry } from './plan-schema.ts';
 
 /** What the process executor gets on top of `timeout` before the server ends the attempt: time to report it itself. */
@@ -99,7 +100,7 @@ type DurationField = 'attemptTimeout' | 'stageTimeout' | 'heartbeatTimeout' | 'b
 
 function wire(field: DurationField, text: string | undefined, extraMs = 0): { [K in DurationField]?: Duration } {
   const ms = text === undefined ? undefined : parseDuration(text);
-  return ms === undefined ? {} : { [field]: durationFromMs(ms + extraMs) };
+  return ms === undefined ? {} : { [field]: durationFromMs(Math.min(ms + extraMs, bounds.durationMs)) };
 }
 
 function texts(env: StageEntry['env']): Record<string, string> {

@@ -83,7 +83,7 @@ export function summaryLines(
   const counts = countWords(stages.map((stage) => outcomeWords[stage.outcome]));
   return [
     ...failuresOf(ended).flatMap((failure) => failureLines(failure, paint)),
-    `${paint('bold', name)} ${verdict}: stages: ${counts}`,
+    `${paint('bold', oneLine(name))} ${verdict}: stages: ${counts}`,
     paint('dim', `plan ${plan.id}${logDir === undefined ? '' : `, logs in ${logDir}/${plan.id}`}`),
   ];
 }
@@ -93,7 +93,7 @@ function failureLines({ type, id, message, attempts, log, tail }: FailureReport,
   return [
     `${paint('red', '✖')} ${paint('bold', `${type} ${oneLine(id)}`)}: ${oneLine(message)}${times}`,
     ...tail.map((line) => `    ${paint('dim', '│')} ${line}`),
-    ...(log === '' ? [] : [`    ${paint('dim', `log: ${log}`)}`]),
+    ...(log === '' ? [] : [`    ${paint('dim', `log: ${oneLine(log)}`)}`]),
     '',
   ];
 }

@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update';
 import type { Clock } from '../cli.ts';
-import type { Output } from '../output.ts';
+import { type Output, oneLine } from '../output.ts';
 import type { Board, BoardChange } from './board.ts';
 import { formatDuration } from './duration.ts';
 import { narrate, type Remark } from './narrate.ts';
@@ -52,7 +52,7 @@ class LineView implements ProgressView {
 /** A remark as a line: seconds since the start, node, words. */
 export function remarkLine({ at, node, text }: Remark, startedAt: number): string {
   const time = formatDuration(Math.max(0, at - startedAt)).padStart(7);
-  return node === '' ? `${time}  ${text}` : `${time}  ${node.padEnd(16)}  ${text}`;
+  return node === '' ? `${time}  ${text}` : `${time}  ${oneLine(node).padEnd(16)}  ${text}`;
 }
 
 /** A table that is drawn over itself ten times a second. */
