@@ -39,7 +39,7 @@ test('values are read in the units that operators write', () => {
   });
   expect(config.policy).toMatchObject({ attemptTimeoutMs: 90_000, heartbeatTimeoutMs: 2000, backoffMultiplier: 1.5 });
   expect(config.limits).toMatchObject({ messageBytes: 4 * 1024 ** 2, jsonBytes: 65_536 });
-  expect(config).toMatchObject({ httpPort: undefined, processExecutor: true, executorConcurrency: 7 });
+  expect(config).toMatchObject({ httpPort: 'off', processExecutor: true, executorConcurrency: 7 });
 });
 
 test('a variable that is set to nothing is unset; variables of the command line and of commands are not ours', () => {
@@ -48,7 +48,7 @@ test('a variable that is set to nothing is unset; variables of the command line 
   ).toBe(50_051);
 });
 
-test.each(['127.0.0.1', '127.1.2.3', 'localhost', '::1'])('with HOST=%s commands may be run', (HOST) => {
+test.each(['127.0.0.1', '127.1.2.3', 'localhost', 'LOCALHOST', '::1'])('with HOST=%s commands may be run', (HOST) => {
   expect(loadConfig({ HOST, TURBOCI_PROCESS_EXECUTOR: 'on' }).processExecutor).toBe(true);
 });
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { parseDuration } from './domain/duration.ts';
@@ -11,8 +12,7 @@ export type Config = {
   readonly port: number;
   /** Undefined = TCP. */
   readonly socketPath: string | undefined;
-  /** Undefined = not served. */
-  readonly httpPort: number | undefined;
+  readonly httpPort: number | 'off';
   readonly sqlitePath: string;
   readonly logLevel: LogLevel | 'silent';
   readonly logDir: string;
@@ -59,21 +59,45 @@ function variable<T>(schema: z.ZodType<T, string>, defaultText: string, meaning:
 
 const text = z.string();
 
+const PORT = 'must be a port from 0 to 65535 (0 = any free port)';
+const portNumber = z.int(PORT).min(0, PORT).max(65_535, PORT);
 const port = z
   .string()
-  .regex(/^\d{1,5}$/, 'must be a port from 0 to 65535 (0 = any free port)')
+  .regex(/^\d{1,5}$/, PORT)
   .transform(Number)
-  .refine((value) => value <= 65_535, 'must be a port from 0 to 65535 (0 = any free port)');
+  .pipe(portNumber);
+
+const host = text.refine(
+  (value) => isIP(value) !== 0 || !/^[\d.]*$/.test(value),
+  'must be an IP address or the name of a host',
+);
+
+/** What the address of a socket has room for. */
+const SOCKET_PATH_BYTES = 107;
+
+const socketPath = text.refine(
+  (value) => Buffer.byteLength(value) <= SOCKET_PATH_BYTES,
+  `must have at most ${SOCKET_PATH_BYTES} bytes`,
+);
 
 const onOff = z.enum(['on', 'off'], { error: 'must be on or off' }).transform((value) => value === 'on');
 
-function count(least: number) {
-  return z
-    .string()
-    .regex(/^\d{1,15}$/, 'must be a whole number, such as 100')
-    .transform(Number)
-    .refine((value) => value >= least, `must be at least ${least}`);
+const WHOLE = 'must be a whole number, such as 100';
+
+function whole(least: number) {
+  return z.int(WHOLE).min(least, `must be at least ${least}`);
 }
+
+function count(least: number) {
+  return text
+    .regex(/^\d{1,15}$/, WHOLE)
+    .transform(Number)
+    .pipe(whole(least));
+}
+
+const milliseconds = z.number('must be a number of milliseconds').min(0, 'must not be negative');
+const positiveMilliseconds = milliseconds.refine((ms) => ms > 0, 'must be more than 0');
+const heartbeatMilliseconds = milliseconds.refine((ms) => ms === 0 || ms >= 1000, 'must be 0 (off) or at least 1s');
 
 const duration = z.string().transform((value, ctx) => {
   const ms = value === '0' ? 0 : parseDuration(value);
@@ -82,9 +106,8 @@ const duration = z.string().transform((value, ctx) => {
   return z.NEVER;
 });
 
-const positiveDuration = duration.refine((ms) => ms > 0, 'must be more than 0');
-
-const heartbeat = duration.refine((ms) => ms === 0 || ms >= 1000, 'must be 0 (off) or at least 1s');
+const positiveDuration = duration.pipe(positiveMilliseconds);
+const heartbeat = duration.pipe(heartbeatMilliseconds);
 
 const byteUnits = new Map([
   ['', 1],
@@ -101,11 +124,12 @@ const bytes = z.string().transform((value, ctx) => {
   return z.NEVER;
 });
 
-const multiplier = z
-  .string()
-  .regex(/^\d{1,6}(\.\d{1,6})?$/, 'must be a number, such as 2 or 1.5')
+const NUMBER = 'must be a number, such as 2 or 1.5';
+const factor = z.number(NUMBER).min(1, 'must be at least 1');
+const multiplier = text
+  .regex(/^\d{1,6}(\.\d{1,6})?$/, NUMBER)
   .transform(Number)
-  .refine((value) => value >= 1, 'must be at least 1');
+  .pipe(factor);
 
 const logLevel = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
   error: 'must be trace, debug, info, warn, error, fatal or silent',
@@ -117,11 +141,15 @@ function limit(key: keyof Limits, least: number, meaning: string) {
 
 /** Every variable that the server reads. */
 const variables = z.object({
-  HOST: variable(text, '127.0.0.1', 'Address to listen on. Only loopback unless told otherwise.'),
+  HOST: variable(host, '127.0.0.1', 'Address to listen on. Only loopback unless told otherwise.'),
   GRPC_PORT: variable(port, '50051', 'Port of the gRPC API; 0 = any free port.'),
-  GRPC_SOCKET: variable(text, '', 'Path of a Unix socket (mode 0600) to listen on instead of HOST and GRPC_PORT.'),
+  GRPC_SOCKET: variable(
+    socketPath,
+    '',
+    'Path of a Unix socket (mode 0600) to listen on instead of HOST and GRPC_PORT.',
+  ),
   HTTP_PORT: variable(
-    z.union([z.literal('off').transform(() => undefined), port], {
+    z.union([z.literal('off'), port], {
       error: 'must be off or a port from 0 to 65535 (0 = any free port)',
     }),
     '8080',
@@ -149,7 +177,11 @@ const variables = z.object({
     'auto',
     'Builtin executions at the same time; `auto` = the number of CPU cores, at least 4.',
   ),
-  REQUEST_TIMEOUT: variable(positiveDuration, '1m', 'Deadline of calls that set none. Watches and RunStage have none.'),
+  REQUEST_TIMEOUT: variable(
+    positiveDuration,
+    '1m',
+    'Deadline of calls that set none. For watches and RunStage it ends when their request has arrived.',
+  ),
   DRAIN_TIMEOUT: variable(duration, '10s', 'Longest time between the order to stop and the end.'),
   GRPC_KEEPALIVE_TIME: variable(
     duration,
@@ -219,6 +251,51 @@ export function loadConfig(environment: Environment = process.env): Config {
   return config;
 }
 
+/** The bounds of a configuration that was not read from variables. */
+const values = z.object({
+  host: host.min(1, 'must not be empty'),
+  port: portNumber,
+  socketPath: socketPath.min(1, 'must not be empty').optional(),
+  httpPort: z.union([z.literal('off'), portNumber], { error: `must be off or ${PORT.slice('must be '.length)}` }),
+  sqlitePath: text.min(1, 'must not be empty'),
+  logDir: text.min(1, 'must not be empty'),
+  logLevel,
+  processExecutor: z.boolean('must be true or false'),
+  executorConcurrency: whole(1),
+  requestTimeoutMs: positiveMilliseconds,
+  drainTimeoutMs: milliseconds,
+  policy: z.object({
+    maxAttempts: whole(1),
+    attemptTimeoutMs: positiveMilliseconds,
+    heartbeatTimeoutMs: heartbeatMilliseconds,
+    stageTimeoutMs: milliseconds,
+    backoffInitialMs: milliseconds,
+    backoffMultiplier: factor,
+    backoffMaxMs: milliseconds,
+  }),
+  limits: z.record(text, whole(1)),
+  connections: z.object({
+    maxSendBytes: whole(1),
+    maxConcurrentStreams: whole(1),
+    keepaliveTimeMs: milliseconds,
+    keepaliveTimeoutMs: positiveMilliseconds,
+    maxConnectionAgeMs: milliseconds,
+    maxConnectionAgeGraceMs: positiveMilliseconds,
+    maxConnectionIdleMs: milliseconds,
+  }),
+});
+
+/** Throws ConfigError that names every value out of bounds by its key, and combinations that are not allowed. */
+export function checkConfig(config: Config): void {
+  const { error } = values.safeParse(config, { reportInput: true });
+  if (error !== undefined) {
+    throw new ConfigError(
+      error.issues.map(({ path, input, message }) => `${path.join('.')}=${JSON.stringify(input)}: ${message}`),
+    );
+  }
+  checkProcessExecutor(config);
+}
+
 /** The configuration without any variable set; processes of stages inherit from this process all the same. */
 export function defaultConfig(): Config {
   return { ...loadConfig({}), environment: process.env };
@@ -231,7 +308,7 @@ function unknownVariables(names: readonly string[]): readonly string[] {
 }
 
 /** Throws ConfigError when commands would be run for callers from other machines. */
-export function checkProcessExecutor({ processExecutor, socketPath, host }: Config): void {
+function checkProcessExecutor({ processExecutor, socketPath, host }: Config): void {
   if (!processExecutor || socketPath !== undefined || isLoopback(host)) return;
   throw new ConfigError([
     `TURBOCI_PROCESS_EXECUTOR="on" with HOST=${JSON.stringify(host)}: whoever reaches that address could run commands ` +
@@ -240,7 +317,7 @@ export function checkProcessExecutor({ processExecutor, socketPath, host }: Conf
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+  return host.toLowerCase() === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 }
 
 function toConfig(read: z.output<typeof variables>): Omit<Config, 'environment'> {

@@ -2,7 +2,8 @@ import process from 'node:process';
 import { ConfigError, loadConfig } from './config.ts';
 import type { Logger } from './domain/logger.ts';
 import { createLogger } from './platform/logger.ts';
-import { type RunningServer, startServer } from './server.ts';
+import { assertNodeVersion, NodeVersionError } from './platform/node-version.ts';
+import { ListenError, type RunningServer, startServer } from './server.ts';
 import { type OpenFailure, StorageOpenError } from './storage/sqlite/open-error.ts';
 
 /** How the process ends, after sysexits.h. Documented in docs/. */
@@ -10,9 +11,12 @@ const exitStatus = {
   ok: 0,
   /** Bad configuration. */
   config: 64,
-  addressInUse: 69,
+  /** The server cannot listen at its address. */
+  listen: 69,
   /** A bug, or a storage that failed while it was in use: the log says which. */
   fatal: 70,
+  /** This Node is too old. */
+  nodeTooOld: 72,
   /** Stopped by a second signal, or because draining took too long. */
   forced: 1,
 } as const;
@@ -26,10 +30,11 @@ const openFailureStatus: Readonly<Record<OpenFailure, number>> = {
   LOCKED: 75,
 };
 
-/** What stopping may take beyond the drain: ending commands and closing the database. */
-const CLOSE_MS = 2000;
+/** Closing the database may take so long, however short the drain timeout is. */
+const LEAST_STOP_MS = 1000;
 
 async function main(): Promise<void> {
+  assertNodeVersion();
   const config = loadConfig();
   const log = createLogger({ level: config.logLevel });
   process.on('uncaughtException', (error) => die(log, error));
@@ -45,7 +50,7 @@ function stopOnSignals(server: RunningServer, log: Logger, drainTimeoutMs: numbe
     if (isStopping) force(log, `second signal (${signal})`);
     isStopping = true;
     log.info({ signal }, 'draining');
-    setTimeout(() => force(log, 'draining took too long'), drainTimeoutMs + CLOSE_MS).unref();
+    setTimeout(() => force(log, 'draining took too long'), Math.max(drainTimeoutMs, LEAST_STOP_MS)).unref();
     void server.stop().then(
       () => {
         log.info({}, 'stopped');
@@ -72,7 +77,8 @@ function die(log: Logger, error: unknown): never {
 function startStatus(error: unknown): number {
   if (error instanceof ConfigError) return exitStatus.config;
   if (error instanceof StorageOpenError) return openFailureStatus[error.kind];
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') return exitStatus.addressInUse;
+  if (error instanceof ListenError) return exitStatus.listen;
+  if (error instanceof NodeVersionError) return exitStatus.nodeTooOld;
   return exitStatus.fatal;
 }
 

@@ -1,25 +1,30 @@
-import { type Config, type ConnectionConfig, checkProcessExecutor, defaultConfig } from './config.ts';
+import { type Config, ConfigError, type ConnectionConfig, checkConfig, defaultConfig } from './config.ts';
 import type { Limits } from './domain/limits.ts';
 import type { Logger } from './domain/logger.ts';
 import type { ExecutionPolicy } from './domain/policy.ts';
-import type { Clock } from './domain/ports.ts';
+import type { CancelTimer, Clock } from './domain/ports.ts';
 import { createEndpoints } from './endpoint/endpoints.ts';
 import { systemClock } from './platform/clock.ts';
 import { systemIds } from './platform/ids.ts';
 import { createLogger } from './platform/logger.ts';
+import { assertNodeVersion, NodeVersionError } from './platform/node-version.ts';
 import { systemRandom } from './platform/random.ts';
-import { createOrchestrator, type RunningOrchestrator } from './service/create-orchestrator.ts';
+import { createOrchestrator } from './service/create-orchestrator.ts';
 import { createExecutors } from './service/executor/executors.ts';
-import { createLogStore } from './service/executor/log-store.ts';
+import { createLogStore, type LogStore } from './service/executor/log-store.ts';
 import { openSqliteStorage } from './storage/sqlite/open.ts';
+import { StorageOpenError } from './storage/sqlite/open-error.ts';
 import type { Storage } from './storage/storage.ts';
 import { GrpcServer } from './transport/grpc/server.ts';
 import { createMethods } from './transport/methods.ts';
 
+// Part of the package's interface: what startServer rejects with.
+export { ConfigError, NodeVersionError, StorageOpenError };
+
 /**
- * What a server may be started with. Whatever is left out has the default of its environment variable (see the
- * configuration table in the README); the environment itself is not
- * read, but for what processes of stages inherit. Times in milliseconds, sizes in bytes.
+ * What a server may be started with. Whatever is left out, or undefined, has the default of its environment variable (see
+ * the configuration table in the README); the environment itself is not read, but for what processes of stages inherit.
+ * Times in milliseconds, sizes in bytes.
  */
 export type ServerOptions = Partial<Omit<Config, 'policy' | 'limits' | 'connections'>> & {
   readonly policy?: Partial<ExecutionPolicy>;
@@ -33,28 +38,39 @@ export type ServerOptions = Partial<Omit<Config, 'policy' | 'limits' | 'connecti
   readonly onFatal?: (error: unknown) => void;
 };
 
+/** The server cannot listen where it is told to: the address is in use, not this machine's, or not allowed. */
+export class ListenError extends Error {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause });
+    this.name = 'ListenError';
+  }
+}
+
 /** A server that accepts calls. */
 export type RunningServer = {
   /** What clients connect to: `127.0.0.1:50051` or `unix:/path`. */
   readonly address: string;
   /** 0 for a Unix socket. */
   readonly port: number;
-  /** Begins to execute, if the server was started paused. */
+  /** Begins to execute, if the server was started paused; health says SERVING from then on. */
   resume(): Promise<void>;
   /**
    * Ends it in order: refuses new calls, ends streams, lets running calls finish, stops commands, closes the database.
-   * Takes at most the drain timeout, and a moment for the database. Idempotent.
+   * What is not done after four fifths of the drain timeout is cut; then only the database is to be closed. Idempotent.
    */
   stop(): Promise<void>;
 };
 
 /**
- * Starts a server in this process; resolves when it accepts calls. `{ sqlitePath: ':memory:', port: 0 }` is one that
- * leaves nothing behind. Rejects, with nothing left open, with ConfigError, StorageOpenError or Node's error of listen.
+ * Starts a server in this process; resolves when it accepts calls and executes. `{ sqlitePath: ':memory:', port: 0 }` is
+ * one that leaves nothing behind. Rejects, with nothing left open, with ConfigError, StorageOpenError, ListenError or
+ * NodeVersionError. A server that cannot listen has executed nothing.
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  assertNodeVersion();
   const config = withDefaults(options);
-  checkProcessExecutor(config);
+  checkConfig(config);
+  const logs = createLogStore(config.logDir, config.limits.processLogBytes);
   const log = options.log ?? createLogger({ level: options.logLevel ?? 'silent' });
   const clock = systemClock();
   const onFatal = options.onFatal ?? throwUncaught;
@@ -65,27 +81,30 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     writeQueue: config.limits.writeQueue,
     onFatal,
   });
-  const parts = compose({ config, storage, clock, log });
+  const parts = compose({ config, storage, logs, clock, log });
   try {
-    if (!options.paused) await parts.orchestrator.start();
-    return await parts.serve();
+    if (config.processExecutor) await prepareLogs(logs, config.logDir);
+    const running = await parts.serve();
+    if (!options.paused) await running.resume();
+    return running;
   } catch (error) {
     await parts.stop();
     throw error;
   }
 }
 
-type Composed = { readonly orchestrator: RunningOrchestrator; serve(): Promise<RunningServer>; stop(): Promise<void> };
+type Composed = { serve(): Promise<RunningServer>; stop(): Promise<void> };
 
 type Parts = {
   readonly config: Config;
   readonly storage: Storage;
+  readonly logs: LogStore;
   readonly clock: Clock;
   readonly log: Logger;
 };
 
 /** Storage → service → endpoints → transport. */
-function compose({ config, storage, clock, log }: Parts): Composed {
+function compose({ config, storage, logs, clock, log }: Parts): Composed {
   const { limits } = config;
   let address: string | undefined;
   const orchestrator = createOrchestrator({
@@ -99,7 +118,7 @@ function compose({ config, storage, clock, log }: Parts): Composed {
       clock,
       process: {
         enabled: config.processExecutor,
-        logs: createLogStore(config.logDir, limits.processLogBytes),
+        logs,
         environment: config.environment,
         serverAddress: () => address,
       },
@@ -123,9 +142,10 @@ function compose({ config, storage, clock, log }: Parts): Composed {
     log,
   });
   const end = async (): Promise<void> => {
+    const budgetMs = config.drainTimeoutMs * DRAIN_SHARE;
     orchestrator.drain();
-    await grpc.stop(config.drainTimeoutMs);
-    await orchestrator.stop();
+    // At the same time, since commands take their time to stop as well.
+    await Promise.all([grpc.stop(budgetMs), atMost(budgetMs, orchestrator.stop(), clock)]);
     await storage.close();
   };
   let ended: Promise<void> | undefined;
@@ -134,11 +154,53 @@ function compose({ config, storage, clock, log }: Parts): Composed {
     return ended;
   };
   const serve = async (): Promise<RunningServer> => {
-    const port = await grpc.listen(listenOptions(config));
+    grpc.announce(false);
+    const port = await grpc.listen(listenOptions(config)).catch((error: unknown) => {
+      throw listenFault(config, error);
+    });
     address = addressOf(config, port);
-    return { address, port, stop, resume: () => orchestrator.start() };
+    const resume = async (): Promise<void> => {
+      await orchestrator.start();
+      grpc.announce(true);
+    };
+    return { address, port, stop, resume };
   };
-  return { orchestrator, serve, stop };
+  return { serve, stop };
+}
+
+/** The part of the drain timeout after which what still runs is given up; the rest is for the database. */
+const DRAIN_SHARE = 0.8;
+
+/** Resolves with the work, or without it when it takes longer. */
+async function atMost(limitMs: number, work: Promise<void>, clock: Clock): Promise<void> {
+  let cancel: CancelTimer = () => {};
+  const limit = new Promise<void>((resolve) => {
+    cancel = clock.after(limitMs, resolve);
+  });
+  await Promise.race([work, limit]).finally(cancel);
+}
+
+async function prepareLogs(logs: LogStore, logDir: string): Promise<void> {
+  try {
+    await logs.prepare();
+  } catch (error) {
+    throw new ConfigError([`LOG_DIR=${JSON.stringify(logDir)}: ${textOf(error)}; commands of stages need this folder`]);
+  }
+}
+
+/** What a failure of listen means, with the variables to change. */
+function listenFault({ socketPath, host, port }: Config, error: unknown): Error {
+  const isUnknownHost = error instanceof Error && 'code' in error && error.code === 'ENOTFOUND';
+  if (isUnknownHost) return new ConfigError([`HOST=${JSON.stringify(host)}: there is no such host`]);
+  const where =
+    socketPath === undefined
+      ? `HOST=${JSON.stringify(host)} and GRPC_PORT=${port}`
+      : `GRPC_SOCKET=${JSON.stringify(socketPath)}`;
+  return new ListenError(`cannot listen with ${where}: ${textOf(error)}`, error);
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function listenOptions({ socketPath, host, port }: Config): Parameters<GrpcServer['listen']>[0] {
@@ -153,12 +215,16 @@ function addressOf({ socketPath, host }: Config, port: number): string {
 function withDefaults(options: ServerOptions): Config {
   const defaults = defaultConfig();
   return {
-    ...defaults,
-    ...options,
-    policy: { ...defaults.policy, ...options.policy },
-    limits: { ...defaults.limits, ...options.limits },
-    connections: { ...defaults.connections, ...options.connections },
+    ...given(defaults, options),
+    policy: given(defaults.policy, options.policy),
+    limits: given(defaults.limits, options.limits),
+    connections: given(defaults.connections, options.connections),
   };
+}
+
+/** The defaults with what is given instead; a key that is there without a value is not given. */
+function given<T extends object>(defaults: T, options: object = {}): T {
+  return { ...defaults, ...Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) };
 }
 
 /** Into the process's own handling of errors that nobody expects, which ends it. */

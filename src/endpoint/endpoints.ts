@@ -6,7 +6,6 @@ import type { Clock, Ids } from '../domain/ports.ts';
 import type { CallContext, Orchestrator, WatchSubscription } from '../service/orchestrator.ts';
 import type { Endpoint } from './endpoint.ts';
 import { wrap } from './endpoint.ts';
-import { defaultDeadline } from './middleware/deadline.ts';
 import { accessLog } from './middleware/log.ts';
 import { recover } from './middleware/recover.ts';
 import { recoverStream } from './middleware/recover-stream.ts';
@@ -24,7 +23,7 @@ export type EndpointDeps = {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Logger;
-  /** Deadline of calls whose caller set none, in milliseconds. */
+  /** Deadline of calls whose caller set none, in milliseconds; transports keep it. */
   readonly defaultDeadlineMs: number;
 };
 
@@ -65,30 +64,28 @@ export function createEndpoints(deps: EndpointDeps) {
 type Service<Req, Res> = (ctx: CallContext, request: Req) => Promise<Res>;
 
 /** Puts what every endpoint has around the service's methods. */
-function rpcBuilder({ clock, ids, log, defaultDeadlineMs }: EndpointDeps) {
+function rpcBuilder({ clock, ids, log, defaultDeadlineMs: requestTimeoutMs }: EndpointDeps) {
   const guard = <Res>(endpoint: Endpoint<unknown, Res>): Endpoint<unknown, Res> =>
     wrap(endpoint, accessLog(clock, log), recover(ids));
-  const inTime = <Res>(endpoint: Endpoint<unknown, Res>): Endpoint<unknown, Res> =>
-    wrap(endpoint, defaultDeadline(clock, defaultDeadlineMs));
 
   return {
     /** A call that answers soon, or is given up. */
     unary<Req, Res>(idempotency: Idempotency, schema: z.ZodType<Req>, service: Service<Req, Res>): UnaryRpc<Res> {
-      return { kind: 'UNARY', idempotency, isPatient: false, call: guard(inTime(validate(schema, service))) };
+      return { kind: 'UNARY', idempotency, isPatient: false, requestTimeoutMs, call: guard(validate(schema, service)) };
     },
     /** A call that may wait as long as its caller does. */
     patient<Req, Res>(idempotency: Idempotency, schema: z.ZodType<Req>, service: Service<Req, Res>): UnaryRpc<Res> {
-      return { kind: 'UNARY', idempotency, isPatient: true, call: guard(validate(schema, service)) };
+      return { kind: 'UNARY', idempotency, isPatient: true, requestTimeoutMs, call: guard(validate(schema, service)) };
     },
     stream<Req>(idempotency: Idempotency, schema: z.ZodType<Req>, service: Service<Req, WatchSubscription>): StreamRpc {
       const call = wrap<unknown, WatchSubscription>(guard(validate(schema, service)), recoverStream(ids));
-      return { kind: 'SERVER_STREAM', idempotency, call };
+      return { kind: 'SERVER_STREAM', idempotency, requestTimeoutMs, call };
     },
     notImplemented(name: string): UnaryRpc<never> {
       const call = guard<never>(async () => {
         throw new AppError('NOT_IMPLEMENTED', `${name} is not implemented by this version of the server`);
       });
-      return { kind: 'UNARY', idempotency: 'NONE', isPatient: false, call };
+      return { kind: 'UNARY', idempotency: 'NONE', isPatient: false, requestTimeoutMs, call };
     },
   };
 }

@@ -13,6 +13,8 @@ export type UnaryRpc<Res> = {
   readonly idempotency: Idempotency;
   /** Whether it may wait as long as its caller does; then a drain ends it instead of waiting too. */
   readonly isPatient: boolean;
+  /** From a call's arrival, for callers that set no deadline: to its answer, or to its request if it is patient. */
+  readonly requestTimeoutMs: number;
   readonly call: Endpoint<unknown, Res>;
 };
 
@@ -20,6 +22,8 @@ export type UnaryRpc<Res> = {
 export type StreamRpc = {
   readonly kind: 'SERVER_STREAM';
   readonly idempotency: Idempotency;
+  /** From a call's arrival to its request, for callers that set no deadline. */
+  readonly requestTimeoutMs: number;
   readonly call: Endpoint<unknown, WatchSubscription>;
 };
 

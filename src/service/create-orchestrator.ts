@@ -84,6 +84,8 @@ export function createOrchestrator(deps: OrchestratorDeps): RunningOrchestrator 
       return begun;
     },
     stop: async () => {
+      // What is starting is started first: nothing may begin after the stop.
+      await begun?.catch(() => {});
       watches.drain();
       for (const service of background.toReversed()) await service.stop();
     },

@@ -16,6 +16,7 @@ export type UnaryMethod = {
   readonly kind: 'UNARY';
   readonly desc: DescMethod;
   readonly endsWithDrain: boolean;
+  readonly requestTimeoutMs: number;
   call(ctx: RequestContext, request: Uint8Array): Promise<Uint8Array>;
 };
 
@@ -27,10 +28,14 @@ export type StreamMethod = {
   readonly kind: 'SERVER_STREAM';
   readonly desc: DescMethod;
   readonly endsWithDrain: true;
+  readonly requestTimeoutMs: number;
   open(ctx: RequestContext, request: Uint8Array): Promise<MessageStream>;
 };
 
-/** One RPC between bytes; a drain ends those that might last for ever and waits for the others. */
+/**
+ * One RPC between bytes. A drain ends those that might last for ever and waits for the others; the request timeout runs
+ * to their request or to their answer accordingly.
+ */
 export type Method = UnaryMethod | StreamMethod;
 
 /** Puts a codec around an endpoint. */
@@ -44,6 +49,7 @@ export function unaryMethod<I extends DescMessage, O extends DescMessage, Res>(
     kind: 'UNARY',
     desc,
     endsWithDrain: rpc.isPatient,
+    requestTimeoutMs: rpc.requestTimeoutMs,
     call: async (ctx, request) => {
       const response = await rpc.call(ctx, decode(parse(desc.input, request)));
       return toBinary(desc.output, encode(response));
@@ -62,6 +68,7 @@ export function streamMethod<I extends DescMessage, O extends DescMessage>(
     kind: 'SERVER_STREAM',
     desc,
     endsWithDrain: true,
+    requestTimeoutMs: rpc.requestTimeoutMs,
     open: async (ctx, request) => {
       const subscription = await rpc.call(ctx, decode(parse(desc.input, request)));
       return { cut: subscription.cut, messages: encoded(subscription, (item) => toBinary(desc.output, encode(item))) };

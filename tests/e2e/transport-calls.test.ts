@@ -1,6 +1,6 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
-import { TurboCIOrchestrator } from '../../gen/turboci/v1/service_pb.js';
+import { TurboCIExecutor, TurboCIOrchestrator } from '../../gen/turboci/v1/service_pb.js';
 import { GetWorkPlanRequestSchema } from '../../gen/turboci/v1/workplan_pb.js';
 import { AppError } from '../../src/domain/error.ts';
 import type { LogFields, Logger } from '../../src/domain/logger.ts';
@@ -8,7 +8,7 @@ import type { CallContext } from '../../src/service/orchestrator.ts';
 import { pathOf, turboci } from '../support/client.ts';
 import { fakeOrchestrator, plan, untilAborted } from '../support/fake-orchestrator.ts';
 import { startGrpc, type TestServerOptions } from '../support/grpc-test-server.ts';
-import { frame, Http2Peer } from '../support/http2-peer.ts';
+import { closed, frame, Http2Peer } from '../support/http2-peer.ts';
 import { refusal } from '../support/rpc-error.ts';
 import { waitFor, within } from '../support/wait-for.ts';
 
@@ -49,6 +49,25 @@ test('a call without a deadline gets the default one, with details', async () =>
   const error = await refusal(turboci(server.client()).getWorkPlan({ id: 'p' }));
   expect([error.code, error.reason]).toEqual(['DEADLINE_EXCEEDED', 'DEADLINE_EXCEEDED']);
   expect(await reason()).toBe('DEADLINE_EXCEEDED');
+});
+
+test.each([
+  TurboCIOrchestrator.method.createWorkPlan,
+  TurboCIOrchestrator.method.watchWorkPlan,
+  TurboCIExecutor.method.runStage,
+])('a call whose request never comes ends at the default deadline: $name', async (method) => {
+  const server = await startGrpc(fakeOrchestrator({}), {
+    defaultDeadlineMs: 50,
+    grace: { errorMs: 50, answerMs: 60_000 },
+  });
+  const peer = await Http2Peer.connect(server.port);
+  const silent = peer.open(pathOf(method));
+  const answer = new Promise<unknown>((resolve) => silent.once('response', resolve));
+  const ended = closed(silent);
+  silent.resume();
+  // DEADLINE_EXCEEDED
+  expect(await within('the answer', answer)).toMatchObject({ 'grpc-status': '4' });
+  await within('the end of the stream, which the peer leaves open', ended);
 });
 
 test('RunStage has no default deadline', async () => {

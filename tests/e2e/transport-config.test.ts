@@ -4,11 +4,10 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { TestClient, turboci } from '../support/client.ts';
-import { Http2Peer } from '../support/http2-peer.ts';
 import { refusal } from '../support/rpc-error.ts';
 import { scratchFolder } from '../support/scratch.ts';
 import { ServerProcess } from '../support/server-process.ts';
-import { waitFor, within } from '../support/wait-for.ts';
+import { within } from '../support/wait-for.ts';
 
 function connect(address: string) {
   const client = new TestClient(address);
@@ -73,33 +72,13 @@ test('SIGTERM ends watches with UNAVAILABLE, at once', async () => {
   expect((await within('the end', server.exit)).code).toBe(0);
 });
 
-test('a second signal ends it at once', async () => {
-  const server = new ServerProcess({ SQLITE_PATH: ':memory:', DRAIN_TIMEOUT: '10m' });
-  const port = Number((await server.serving).split(':')[1]);
-  const peer = await Http2Peer.connect(port);
-  // A call whose message never comes is one that the drain waits for.
-  const stream = peer.open('/turboci.v1.TurboCIOrchestrator/CreateWorkPlan');
-  stream.write(Buffer.from([0, 0]));
-  await within('a sign that the server has the call', new Promise((resolve) => peer.session.ping(resolve)));
-  server.kill('SIGTERM');
-  await waitFor('the drain', () => server.log.some((line) => line.includes('draining')));
-  server.kill('SIGTERM');
-  expect((await within('the end', server.exit)).code).toBe(1);
-});
-
-test('a drain that takes too long ends all the same', async () => {
-  const server = new ServerProcess({ SQLITE_PATH: ':memory:', DRAIN_TIMEOUT: '100ms' });
-  const peer = await Http2Peer.connect(Number((await server.serving).split(':')[1]));
-  peer.open('/turboci.v1.TurboCIOrchestrator/CreateWorkPlan').write(Buffer.from([0, 0]));
-  await within('a sign that the server has the call', new Promise((resolve) => peer.session.ping(resolve)));
-  server.kill('SIGTERM');
-  expect((await within('the end', server.exit)).code).toBe(0);
-});
-
 test.each([
   ['GRPC_PORT', 'abc', /GRPC_PORT="abc": must be a port from 0 to 65535/],
   ['GRPC_PORT', '65536', /GRPC_PORT="65536": must be a port/],
   ['HTTP_PORT', 'none', /HTTP_PORT="none": must be off or a port/],
+  ['HOST', '256.1.1.1', /HOST="256.1.1.1": must be an IP address or the name/],
+  ['HOST', '127.999.0.1', /HOST="127.999.0.1": must be an IP address or the name/],
+  ['GRPC_SOCKET', 'x'.repeat(108), /GRPC_SOCKET="x+": must have at most 107 bytes/],
   ['MAX_ATTEMPTS', '0', /MAX_ATTEMPTS="0": must be at least 1/],
   ['ATTEMPT_TIMEOUT', '5', /ATTEMPT_TIMEOUT="5": must be a duration, such as/],
   ['HEARTBEAT_TIMEOUT', '10ms', /HEARTBEAT_TIMEOUT="10ms": must be 0 \(off\) or at least 1s/],
@@ -138,6 +117,27 @@ test('an address in use is status 69', async () => {
   const { code, stderr } = await within('the end', server.exit);
   expect(code).toBe(69);
   expect(stderr).toContain(String(port));
+});
+
+test.each([
+  // Documentation only (RFC 5737): no machine has it.
+  [{ HOST: '192.0.2.1' }, 69],
+  [{ GRPC_SOCKET: '/nonexistent/turboci.sock' }, 69],
+  // Never resolved (RFC 6761); without any name server the system says "try again" instead.
+  [{ HOST: 'no.such.host.invalid' }, 64],
+])('%o cannot be listened on: the variable is named, without a stack', async (env, status) => {
+  const server = new ServerProcess({ SQLITE_PATH: ':memory:', ...env });
+  const { code, stderr } = await within('the end', server.exit);
+  expect(stderr).toMatch(new RegExp(`${Object.keys(env)[0]}="${Object.values(env)[0]}"`));
+  expect(stderr).not.toContain('    at ');
+  expect(code).toBe(stderr.includes('EAI_AGAIN') ? 69 : status);
+});
+
+test('a folder for logs that cannot be made is status 64 where commands are run, and does not matter elsewhere', async () => {
+  const env = { SQLITE_PATH: ':memory:', LOG_DIR: '/proc/nope' };
+  const refused = await within('the end', new ServerProcess({ ...env, TURBOCI_PROCESS_EXECUTOR: 'on' }).exit);
+  expect(refused).toMatchObject({ code: 64, stderr: expect.stringContaining('LOG_DIR="/proc/nope"') });
+  await within('the address', new ServerProcess(env).serving);
 });
 
 test('a database in use is status 75', async () => {

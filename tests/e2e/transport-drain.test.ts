@@ -1,12 +1,15 @@
 import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { Health, HealthCheckResponse_ServingStatus as Serving } from '../../gen/grpc/health/v1/health_pb.js';
+import { TurboCIExecutor, TurboCIOrchestrator } from '../../gen/turboci/v1/service_pb.js';
+import { GetWorkPlanRequestSchema } from '../../gen/turboci/v1/workplan_pb.js';
 import type { WorkPlan } from '../../src/domain/work-plan.ts';
-import { turboci } from '../support/client.ts';
+import { pathOf, turboci } from '../support/client.ts';
 import { fakeOrchestrator, plan, untilAborted } from '../support/fake-orchestrator.ts';
 import { startGrpc } from '../support/grpc-test-server.ts';
-import { Http2Peer } from '../support/http2-peer.ts';
+import { closed, frame, Http2Peer } from '../support/http2-peer.ts';
 import { refusal } from '../support/rpc-error.ts';
 import { scratchFolder } from '../support/scratch.ts';
 import { waitFor, within } from '../support/wait-for.ts';
@@ -84,6 +87,38 @@ test('what does not end in time is cut', async () => {
   const ended = refusal(running);
   await within('the end of the server', server.grpc.stop(100));
   expect((await ended).code).toBe('UNAVAILABLE');
+});
+
+test.each([
+  TurboCIOrchestrator.method.createWorkPlan,
+  TurboCIOrchestrator.method.watchWorkPlan,
+  TurboCIExecutor.method.runStage,
+])('a call whose request has not come is ended at once: $name', async (method) => {
+  const server = await startGrpc(fakeOrchestrator({}));
+  const peer = await Http2Peer.connect(server.port);
+  const silent = peer.open(pathOf(method));
+  const ended = closed(silent);
+  silent.resume();
+  await within('a sign that the server has the call', new Promise((resolve) => peer.session.ping(resolve)));
+  await within('the end of the server', server.grpc.stop(60_000));
+  await within('the end of the call', ended);
+});
+
+test('an answer that nobody reads does not hold up the end', async () => {
+  let answered = false;
+  const server = await startGrpc(
+    fakeOrchestrator({
+      getWorkPlan: async () => {
+        answered = true;
+        return plan('p', { cancelReason: 'x'.repeat(4 * 1024 ** 2) });
+      },
+    }),
+  );
+  const peer = await Http2Peer.connect(server.port);
+  const request = toBinary(GetWorkPlanRequestSchema, create(GetWorkPlanRequestSchema, { id: 'p' }));
+  peer.open(pathOf(TurboCIOrchestrator.method.getWorkPlan)).end(frame(Buffer.from(request)));
+  await waitFor('the answer', () => answered);
+  await within('the end of the server', server.grpc.stop(60_000));
 });
 
 test('connections without calls do not hold up the end', async () => {

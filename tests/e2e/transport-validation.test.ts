@@ -373,3 +373,17 @@ test('metadata: 64 pairs, keys of 256 bytes, values of 4 KiB', async () => {
     expect([error.code, error.reason, error.fields]).toEqual(['INVALID_ARGUMENT', LIMIT, [field]]);
   }
 });
+
+test.each([
+  ['groups beside each other', { checks: [{ id: 'c', dependencies: { groups: siblings({}) } }] }],
+  ['groups with an edge', { checks: [{ id: 'c', dependencies: { groups: siblings({ dependencies: [edge] }) } }] }],
+  ['groups that are all wrong', { checks: [{ id: 'c', dependencies: { groups: siblings({ predicate: unknown }) } }] }],
+] satisfies readonly (readonly [string, WriteInit])[])('300,000 %s are INVALID_ARGUMENT', async (_, init) => {
+  const server = await startGrpc(fakeOrchestrator({}));
+  const error = await refusal(turboci(server.client()).writeNodes({ workPlanId: 'p', ...init }));
+  expect(error.code).toBe('INVALID_ARGUMENT');
+});
+
+function siblings(init: MessageInitShape<typeof DependencyGroupSchema>): DependencyGroup[] {
+  return new Array<DependencyGroup>(300_000).fill(group(init));
+}

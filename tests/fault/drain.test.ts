@@ -1,6 +1,11 @@
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { NodeView } from '../../gen/turboci/v1/common_pb.js';
+import { QueryNodesRequestSchema, TurboCIOrchestrator } from '../../gen/turboci/v1/service_pb.js';
+import { pathOf } from '../support/client.ts';
+import { frame, Http2Peer } from '../support/http2-peer.ts';
 import { findViolations } from '../support/invariants.ts';
 import { RpcError, refusal } from '../support/rpc-error.ts';
 import { scratchFolder } from '../support/scratch.ts';
@@ -97,6 +102,43 @@ describe('an end that something holds up', () => {
     expect(await server.exit).toMatchObject({ code: 0 });
     expect(performance.now() - askedAt).toBeLessThan(DRAIN_MS);
     expect(isRunning(pid)).toBe(false);
+  });
+
+  test('a client that takes no answers and one that never sends its request, beside such a command: the same', async () => {
+    const folder = await scratchFolder();
+    const { server, address, api } = await serve(join(folder, 'turboci.db'), EXECUTES);
+    const workPlanId = await createPlan(api);
+    const pidFile = join(folder, 'pid');
+    await writeCommand(api, workPlanId, 'stubborn', `trap '' TERM; echo $$ > ${pidFile}; while :; do sleep 1; done`);
+    const checks = Array.from({ length: 20 }, (_, at) => ({ id: `c${at}`, options: { text: 'x'.repeat(100_000) } }));
+    await api.writeNodes({ workPlanId, checks, responseView: NodeView.BASIC });
+    const peer = await Http2Peer.connect(Number(address.split(':')[1]));
+    const query = create(QueryNodesRequestSchema, { workPlanId, includeChecks: true, view: NodeView.FULL });
+    const unread = peer.open(pathOf(TurboCIOrchestrator.method.queryNodes));
+    unread.end(frame(Buffer.from(toBinary(QueryNodesRequestSchema, query))));
+    await within('the answer to begin', once(unread, 'response'));
+    peer.open(pathOf(TurboCIOrchestrator.method.createWorkPlan));
+    await within('a sign that the server has the call', new Promise((resolve) => peer.session.ping(resolve)));
+    const pid = await commandPid(pidFile);
+    const askedAt = performance.now();
+    server.kill('SIGTERM');
+    expect(await server.exit).toMatchObject({ code: 0 });
+    expect(performance.now() - askedAt).toBeLessThan(DRAIN_MS);
+    expect(isRunning(pid)).toBe(false);
+  });
+
+  test('a command that has longer than the drain: it is cut with the server, the exit status is 0', async () => {
+    const folder = await scratchFolder();
+    const { server, api } = await serve(join(folder, 'turboci.db'), { ...EXECUTES, DRAIN_TIMEOUT: '100ms' });
+    const workPlanId = await createPlan(api);
+    const pidFile = join(folder, 'pid');
+    await writeCommand(api, workPlanId, 'stubborn', `trap '' TERM; echo $$ > ${pidFile}; while :; do sleep 1; done`);
+    const pid = await commandPid(pidFile);
+    const askedAt = performance.now();
+    server.kill('SIGTERM');
+    expect(await server.exit).toMatchObject({ code: 0 });
+    expect(performance.now() - askedAt).toBeLessThan(AT_ONCE_MS);
+    await waitFor('the command to end', () => !isRunning(pid));
   });
 
   test('a call that waits for a long stage: it is told UNAVAILABLE, the exit status is 0', async () => {

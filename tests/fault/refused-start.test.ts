@@ -1,13 +1,14 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, test } from 'vitest';
 import { scratchFolder } from '../support/scratch.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { databasePath, type Env, launch, serve } from './serve.ts';
-import { createPlan } from './stages.ts';
+import { attemptsOf, createPlan } from './stages.ts';
 
 describe('a server that cannot start says why and has an exit status for it', () => {
   test('another server holds the file', async () => {
@@ -39,6 +40,7 @@ describe('a server that cannot start says why and has an exit status for it', ()
     const content = await readFile(path, 'utf8');
     expect(await launch(path).exit).toMatchObject({ code: 66, stderr: expect.stringContaining(path) });
     expect(await readFile(path, 'utf8')).toBe(content);
+    expect(existsSync(`${path}.lock`)).toBe(false);
   });
 
   test('the file is the database of another program', async () => {
@@ -76,6 +78,37 @@ describe('a server that cannot start says why and has an exit status for it', ()
     const { code, stderr } = await launch(await databasePath(), { GRPC_PORT: port }).exit;
     other.close();
     expect({ code, stderr }).toMatchObject({ code: 69, stderr: expect.stringContaining(port) });
+  });
+
+  test('the port is in use: nothing was executed meanwhile', async () => {
+    const path = await databasePath();
+    const { server, api } = await serve(path);
+    const workPlanId = await createPlan(api);
+    // Waits for ever; each start would end it as cut by a restart and begin the next attempt.
+    await api.writeNodes({
+      workPlanId,
+      stages: [{ id: 'waits', runnerType: 'builtin/noop', args: { delay: '1h' }, executionPolicy: { maxAttempts: 3 } }],
+    });
+    await waitFor('the attempt to run', () => attemptsOf(path)[0]?.started_at);
+    server.kill('SIGKILL');
+    await server.exit;
+    const before = attemptsOf(path);
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const address = other.address();
+    const GRPC_PORT = typeof address === 'object' ? String(address?.port) : '';
+    for (let start = 0; start < 2; start++) expect((await launch(path, { GRPC_PORT }).exit).code).toBe(69);
+    other.close();
+    expect(attemptsOf(path)).toEqual(before);
+  });
+
+  test('the file has a second name, by which another server might use it', async () => {
+    const path = await databasePath();
+    const { api } = await serve(path);
+    await link(path, `${path}.hard`);
+    const second = await launch(`${path}.hard`).exit;
+    expect(second).toMatchObject({ code: 73, stderr: expect.stringContaining('hard links') });
+    await createPlan(api);
   });
 
   test.for([

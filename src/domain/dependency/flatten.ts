@@ -36,8 +36,8 @@ export function flatten(root: DependencyGroup): { readonly flat: FlatDependencie
     readonly parent: number;
     readonly path: readonly (string | number)[];
   }[] = [{ group: root, parent: -1, path: [] }];
-  for (let next = open.shift(); next !== undefined; next = open.shift()) {
-    const { group, parent, path } = next;
+  // The list grows while it is walked: a queue without the cost of taking from its front.
+  for (const { group, parent, path } of open) {
     const index = groups.length;
     const own = new Map(group.dependencies.map((edge) => [dependencyKey(edge), edge]));
     const members = own.size + group.groups.length;

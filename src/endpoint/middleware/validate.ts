@@ -13,10 +13,21 @@ const SHOWN_FAULTS = 10;
  */
 export function validate<Req, Res>(schema: z.ZodType<Req>, next: Endpoint<Req, Res>): Endpoint<unknown, Res> {
   return async (ctx, request) => {
-    const parsed = schema.safeParse(request, parseOptions);
+    const parsed = parse(schema, request);
     if (!parsed.success) throw invalidRequest(parsed.error.issues);
     return next(ctx, parsed.data);
   };
+}
+
+function parse<Req>(schema: z.ZodType<Req>, request: unknown): z.ZodSafeParseResult<Req> {
+  try {
+    return schema.safeParse(request, parseOptions);
+  } catch (error) {
+    // zod passes the faults of a list as arguments of one call, which a hundred thousand of them do not fit into.
+    if (error instanceof RangeError)
+      throw new AppError('INVALID_FIELD', 'the request has too many faults to name them');
+    throw error;
+  }
 }
 
 const parseOptions = { reportInput: false } as const;

@@ -48,7 +48,7 @@ export function countEdges(root: DependencyGroup | undefined): number {
   const open = root === undefined ? [] : [root];
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     edges += next.dependencies.length;
-    open.push(...next.groups);
+    for (const nested of next.groups) open.push(nested);
   }
   return edges;
 }

@@ -92,6 +92,22 @@ describe('logs', () => {
     await expect(opened).rejects.toThrow('ENOTDIR');
   });
 
+  test('a folder that cannot be made is said at once, even where Node itself would try for ever', async () => {
+    const logs = createLogStore('/proc/nope', 1000);
+    await expect(logs.prepare()).rejects.toThrow('ENOENT');
+    await expect(logs.open({ planId: 'p', stageId: 's', attemptIdx: 1 })).rejects.toThrow('ENOENT');
+  });
+
+  test('attempts that begin at the same time share the folders', async () => {
+    const logs = createLogStore(join(folder, 'shared', 'deep'), 1000);
+    const keys = Array.from({ length: 20 }, (_, at) => ({ planId: 'p', stageId: `s${at % 3}`, attemptIdx: at }));
+    const opened = await Promise.all(keys.map((key) => logs.open(key)));
+    for (const log of opened) {
+      await log.close();
+      expect(statSync(log.path).isFile()).toBe(true);
+    }
+  });
+
   test('go with their plan, and only they', async () => {
     const logs = createLogStore(folder, 1000);
     const key = { stageId: 'a/b', attemptIdx: 1 };

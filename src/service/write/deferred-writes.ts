@@ -61,9 +61,9 @@ export class DeferredWrites {
   }
 
   async #drain(): Promise<void> {
-    for (let stage = this.#ready.shift(); stage !== undefined; stage = this.#ready.shift()) {
-      await this.#applyAttempt(stage.current.id);
-    }
+    // Grows while it is walked: an attempt that ends makes other stages ready.
+    for (const stage of this.#ready) await this.#applyAttempt(stage.current.id);
+    this.#ready.length = 0;
   }
 
   async #applyResult(checkId: string): Promise<void> {

@@ -174,7 +174,16 @@ export class GroupCommit {
     if (this.#rollback() && !isOutcomeUnknown(error)) return;
     this.#refusal = refusal;
     for (const waiting of this.#queue.splice(0)) waiting.reject(refusal);
-    this.#init.onFatal(error);
+    this.#reportFatal(error);
+  }
+
+  /** A listener that throws must not keep the storage from closing. */
+  #reportFatal(error: unknown): void {
+    try {
+      this.#init.onFatal(error);
+    } catch (thrown) {
+      this.#init.log.fatal({ err: thrown }, 'the listener of a fatal error failed');
+    }
   }
 
   /** Whether no transaction is open any more. */

@@ -1,4 +1,5 @@
 import Database from 'better-sqlite3';
+import { createPrivate } from './database-file.ts';
 import { StorageOpenError, toOpenError } from './open-error.ts';
 
 /** The right to be the only server on a database file. */
@@ -13,6 +14,7 @@ export function lockFile(path: string): FileLock {
   const lockPath = `${path}.lock`;
   let database: Database.Database | undefined;
   try {
+    createPrivate(lockPath);
     database = new Database(lockPath, { timeout: 0 });
     database.exec('BEGIN EXCLUSIVE');
     const held = database;

@@ -1,4 +1,4 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -85,6 +85,29 @@ describe('opening', () => {
     expect(applied).not.toEqual([]);
     expect((await readPlan(await open(path)))?.id).toBe('p');
     expect(migrations()).toEqual(applied);
+  });
+
+  it('keeps what it makes for its owner only', async () => {
+    const path = await scratchFile();
+    await insertPlan(await open(path));
+    for (const made of [path, `${path}-wal`, `${path}-shm`, `${path}.lock`]) {
+      expect([made, statSync(made).mode & 0o777]).toEqual([made, 0o600]);
+    }
+  });
+
+  it('refuses a file with a second name, and leaves no lock beside what it refuses', async () => {
+    const path = await scratchFile();
+    await (await open(path)).close();
+    linkSync(path, `${path}.hard`);
+    await expect(open(`${path}.hard`)).rejects.toMatchObject({
+      kind: 'CANNOT_OPEN',
+      message: expect.stringContaining('hard links'),
+    });
+    expect(existsSync(`${path}.hard.lock`)).toBe(false);
+    const short = join(await scratchFolder(), 'short');
+    writeFileSync(short, 'SQLite');
+    await expect(open(short)).rejects.toMatchObject({ kind: 'NOT_A_DATABASE' });
+    expect(existsSync(`${short}.lock`)).toBe(false);
   });
 
   it('gives each :memory: database to its own storage', async () => {

@@ -1,11 +1,10 @@
-import { existsSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
 import type Database from 'better-sqlite3';
 import { Kysely, SqliteDialect } from 'kysely';
 import type { Logger } from '../../domain/logger.ts';
 import type { Clock } from '../../domain/ports.ts';
 import type { Storage } from '../storage.ts';
 import { MEMORY, openReader, openWriter } from './connection.ts';
+import { canonicalPath, createPrivate, requireDatabaseFile } from './database-file.ts';
 import { GroupCommit } from './group-commit.ts';
 import { lockFile } from './lock.ts';
 import { migrate } from './migrator.ts';
@@ -19,7 +18,7 @@ import { Turns } from './turns.ts';
 import { assertSqliteVersion } from './version-guard.ts';
 
 export type SqliteStorageOptions = {
-  /** A file, created if it does not exist (its folder must), or `:memory:`. */
+  /** A file, created for its owner only if it does not exist (its folder must), or `:memory:`. */
   readonly path: string;
   readonly clock: Clock;
   readonly log: Logger;
@@ -37,7 +36,11 @@ export async function openSqliteStorage(options: SqliteStorageOptions): Promise<
   const path = options.path === MEMORY ? MEMORY : canonicalPath(options.path);
   const opened = new Closers();
   try {
-    if (path !== MEMORY) opened.add(lockFile(path).release);
+    if (path !== MEMORY) {
+      requireDatabaseFile(path);
+      opened.add(lockFile(path).release);
+      createPrivate(path);
+    }
     const writer = openWriter(path);
     opened.add(() => writer.close());
     assertSqliteVersion(String(writer.prepare('SELECT sqlite_version()').pluck().get()));
@@ -89,13 +92,6 @@ function storageOf(writes: GroupCommit, reads: SnapshotReads, opened: Closers): 
 
 function kyselyOn(database: Database.Database): Kysely<Schema> {
   return new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
-}
-
-/** One name for each file, so that two servers that reach it by different links meet at the same lock. */
-function canonicalPath(path: string): string {
-  if (existsSync(path)) return realpathSync(path);
-  const folder = dirname(resolve(path));
-  return join(existsSync(folder) ? realpathSync(folder) : folder, basename(path));
 }
 
 /** What has been opened, to be closed in the opposite order. */

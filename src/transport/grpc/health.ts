@@ -15,9 +15,9 @@ export class Health {
     this.#service.addToServer(server);
   }
 
-  /** From now on balancers send nothing more; those that watch are told at once. */
-  stopServing(): void {
-    for (const name of this.#names) this.#service.setStatus(name, 'NOT_SERVING');
+  /** Whether balancers may send anything; those that watch are told at once. */
+  announce(isServing: boolean): void {
+    for (const name of this.#names) this.#service.setStatus(name, isServing ? 'SERVING' : 'NOT_SERVING');
   }
 }
 

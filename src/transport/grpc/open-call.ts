@@ -23,10 +23,12 @@ export class OpenCall {
   readonly call: ServerInterceptingCallInterface;
   /** Set for calls of our own services once their headers are read. */
   ctx: RequestContext | undefined;
+  /** Whether all of the request has come. */
+  hasRequest = false;
   readonly #stream: ServerHttp2Stream;
   readonly #clock: Clock;
-  readonly #grace: CallGrace;
-  #isEnded = false;
+  #grace: CallGrace;
+  #ended: grpcStatus | undefined;
   #stopTimer: CancelTimer | undefined;
 
   constructor(
@@ -56,7 +58,7 @@ export class OpenCall {
   }
 
   get isEnded(): boolean {
-    return this.#isEnded;
+    return this.#ended !== undefined;
   }
 
   /** Bytes that the peer has not taken yet. */
@@ -64,15 +66,32 @@ export class OpenCall {
     return this.#stream.writableLength;
   }
 
+  /** The server stops: from now on, the call's data waits for the peer no longer than this once the call has ended. */
+  hurry(graceMs: number): void {
+    this.#grace = { errorMs: graceMs, answerMs: graceMs };
+    if (this.#ended !== undefined) this.#limitRest(this.#ended);
+  }
+
   #sendStatus(status: GrpcStatus, send: (status: GrpcStatus) => void): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
+    if (this.#ended !== undefined) return;
+    this.#ended = status.code;
     if (status.code === grpcStatus.DEADLINE_EXCEEDED) this.ctx?.abort(deadlineExceeded());
     send(status);
-    // Trailers come after all data, and a peer may keep its flow-control window shut for ever.
-    if (this.#stream.writableLength === 0 || this.#stream.destroyed) return;
-    const graceMs = status.code === grpcStatus.OK ? this.#grace.answerMs : this.#grace.errorMs;
-    this.#stopTimer = this.#clock.after(graceMs, () => this.#stream.close(resetCode(status.code)));
+    this.#limitRest(status.code);
+  }
+
+  /**
+   * Gives up the stream of an ended call if it does not close in time: trailers come after all data, and a peer may keep
+   * its flow-control window shut for ever, or never end its own side.
+   */
+  #limitRest(code: grpcStatus): void {
+    const stream = this.#stream;
+    if (stream.destroyed || (stream.writableLength === 0 && stream.readableEnded)) return;
+    this.#stopTimer?.();
+    const graceMs = code === grpcStatus.OK ? this.#grace.answerMs : this.#grace.errorMs;
+    this.#stopTimer = this.#clock.after(graceMs, () => {
+      stream.close(stream.writableLength === 0 ? constants.NGHTTP2_NO_ERROR : resetCode(code));
+    });
   }
 }
 

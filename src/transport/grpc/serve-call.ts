@@ -1,6 +1,7 @@
 import { Metadata } from '@grpc/grpc-js';
 import { AppError } from '../../domain/error.ts';
-import { callerGone } from '../../endpoint/call-end.ts';
+import type { CancelTimer, Clock } from '../../domain/ports.ts';
+import { callerGone, deadlineExceeded } from '../../endpoint/call-end.ts';
 import type { RequestContext } from '../../endpoint/request-context.ts';
 import type { Method, StreamMethod, UnaryMethod } from '../method.ts';
 import { MessageOutlet } from './message-outlet.ts';
@@ -8,6 +9,7 @@ import type { OpenCall } from './open-call.ts';
 import { okStatus, toGrpcStatus } from './status.ts';
 
 export type ServeDeps = {
+  readonly clock: Clock;
   /** Makes the context of a call from its headers. */
   readonly context: (open: OpenCall, headers: Metadata) => RequestContext;
   /** Turns what nobody foresaw into an AppError and logs it. */
@@ -21,9 +23,14 @@ export function serveCall(open: OpenCall, method: Method, deps: ServeDeps): void
   const { call } = open;
   let request: Uint8Array | undefined;
   let isRepeated = false;
+  let cancelTimeout: CancelTimer = () => {};
   call.start({
     onReceiveMetadata(headers) {
-      open.ctx = deps.context(open, headers);
+      const ctx = deps.context(open, headers);
+      open.ctx = ctx;
+      if (ctx.deadline === undefined) {
+        cancelTimeout = deps.clock.after(method.requestTimeoutMs, () => timeOut(open, ctx));
+      }
       call.startRead();
     },
     onReceiveMessage(message: unknown) {
@@ -33,17 +40,26 @@ export function serveCall(open: OpenCall, method: Method, deps: ServeDeps): void
     },
     onReceiveHalfClose() {
       const { ctx } = open;
-      if (ctx === undefined) return;
+      open.hasRequest = true;
+      if (ctx === undefined || open.isEnded) return;
       if (request === undefined || isRepeated) {
         open.end(toGrpcStatus(new AppError('MALFORMED_MESSAGE', 'the call takes exactly one request message')));
         return;
       }
-      void answer(open, ctx, method, request, deps);
+      if (method.endsWithDrain) cancelTimeout();
+      void answer(open, ctx, method, request, deps).finally(cancelTimeout);
     },
     onCancel() {
+      cancelTimeout();
       open.ctx?.abort(callerGone());
     },
   });
+}
+
+/** The work on a request is told, and answers for itself; without a request there is nobody to tell. */
+function timeOut(open: OpenCall, ctx: RequestContext): void {
+  if (open.hasRequest) ctx.abort(deadlineExceeded());
+  else open.end(toGrpcStatus(deadlineExceeded()));
 }
 
 /** Never rejects: every failure is the status of the call. */

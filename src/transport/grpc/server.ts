@@ -74,6 +74,11 @@ export class GrpcServer {
     return this.#listener.listen(options);
   }
 
+  /** What health says, SERVING at first; a drain has the last word. */
+  announce(isServing: boolean): void {
+    if (!this.#isDraining) this.#health.announce(isServing);
+  }
+
   /**
    * Ends in order: not healthy, no new connections, calls refused, streams ended, running calls finished, connections
    * closed. What is not done within `withinMs` is cut. Repeating it waits for the same end.
@@ -84,18 +89,24 @@ export class GrpcServer {
   }
 
   async #stop(withinMs: number): Promise<void> {
+    this.announce(false);
     this.#isDraining = true;
-    this.#health.stopServing();
     this.#listener.stopListening();
-    for (const open of this.#calls.all) {
-      if (this.#methods.get(open.path)?.endsWithDrain === true) open.ctx?.abort(draining());
-    }
+    for (const open of this.#calls.all) this.#drain(open);
     const timeIsUp = new Promise<void>((resolve) => {
       this.#deps.clock.after(withinMs, resolve);
     });
     await Promise.race([timeIsUp, this.#close()]);
     this.#listener.destroyConnections();
     this.#server.forceShutdown();
+  }
+
+  #drain(open: OpenCall): void {
+    open.hurry(UNREAD_GRACE_MS);
+    const method = this.#methods.get(open.path);
+    if (method === undefined) return;
+    if (!open.hasRequest) open.end(toGrpcStatus(draining()));
+    else if (method.endsWithDrain) open.ctx?.abort(draining());
   }
 
   async #close(): Promise<void> {
@@ -113,6 +124,7 @@ export class GrpcServer {
   #interceptor(): ServerInterceptor {
     const { clock, ids, log, limits, grace = defaultCallGrace } = this.#deps;
     const serve: ServeDeps = {
+      clock,
       context: (open, headers) => new RequestContext(callFacts(open.path, open.call, headers), ids.incident, log),
       // Endpoints have recovered already; what is left are faults of the codecs, which nobody has logged.
       asAppError: (error, ctx) => (error instanceof AppError ? error : toAppError(error, ctx, ids)),
@@ -138,6 +150,9 @@ export class GrpcServer {
 
 /** Services that bring handlers of their own. */
 const OTHER_SERVICES = [HEALTH_PATH, '/grpc.reflection.v1.', '/grpc.reflection.v1alpha.'];
+
+/** How long a peer has, once the server drains, to take what it was answered. */
+const UNREAD_GRACE_MS = 1500;
 
 /** How long peers have to hang up once they were told that the connection ends. */
 const CLOSE_GRACE_MS = 1000;
