@@ -1,3 +1,4 @@
+import { AppError } from '../domain/error.ts';
 import type { Limits } from '../domain/limits.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { ExecutionPolicy } from '../domain/policy.ts';
@@ -76,14 +77,17 @@ export function createOrchestrator(deps: OrchestratorDeps): RunningOrchestrator 
     for (const service of background) await service.start();
   };
   let begun: Promise<void> | undefined;
+  let isStopped = false;
   return {
     orchestrator,
     drain: () => watches.drain(),
-    start: () => {
+    start: async () => {
+      if (isStopped) throw new AppError('DRAINING', 'the server has stopped');
       begun ??= begin();
       return begun;
     },
     stop: async () => {
+      isStopped = true;
       // What is starting is started first: nothing may begin after the stop.
       await begun?.catch(() => {});
       watches.drain();

@@ -110,6 +110,15 @@ describe('the dispatcher', () => {
     await waitFor('a again', () => running.has('a') && started.at(-1)?.attemptIdx === 2);
   });
 
+  it('does not begin after it was stopped, though it was never started', async () => {
+    const { executor, started } = heldExecutor();
+    const rig = await serviceRig({ executors: [executor], idle: true });
+    await rig.write(await rig.createPlan(), { stages: [held('a')] });
+    await rig.service.stop();
+    await expect(rig.service.start()).rejects.toMatchObject({ reason: 'DRAINING' });
+    expect(started).toEqual([]);
+  });
+
   it('leaves an attempt to the writer that holds it over a restart', async () => {
     const { executor } = heldExecutor();
     const path = join(await scratchFolder(), 'turboci.db');

@@ -108,7 +108,7 @@ describe('a watcher', () => {
     const clock = manualClock();
     const rig = await serviceRig({ clock, limits: { watchBacklog: 50 } });
     const planId = await rig.createPlan();
-    await writeMany(rig, planId, 0, 2000);
+    for (let at = 0; at < 300; at++) await writeMany(rig, planId, at, 1);
     const watch = (change: object) => rig.service.orchestrator.watchWorkPlan(anyCall, rig.watchRequest(planId, change));
     const behind = await watch({ sinceRevision: 0 });
     const picky = await watch({ checkIdFilter: ['wanted'] });

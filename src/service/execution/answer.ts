@@ -35,6 +35,12 @@ export async function applyAnswer(answering: Answering, answer: ExecutionAnswer)
   const leadsToRetry = willRetry(edit, stage, attempt, end);
   /** Results for checks that do not take them yet: the end of the stage may bring those to WAITING by their goals. */
   const early = new Map<string, CheckUpdate>();
+  edit.onWaiting = async (check) => {
+    const update = early.get(check.current.id);
+    early.delete(check.current.id);
+    // The end of the attempt finalizes its results, also those that are taken only after it.
+    if (update !== undefined) await storeUpdate(answering, check, { ...update, finalize: true });
+  };
   for (const update of answer.checkUpdates) {
     const check = await checkOf(edit, update.checkId);
     if (check.current.state === 'FINAL') noteSkipped(answering, update.checkId);
@@ -44,15 +50,9 @@ export async function applyAnswer(answering: Answering, answer: ExecutionAnswer)
     else if (hasResult(update)) early.set(update.checkId, update);
   }
   if (answer.details !== undefined) await mergeDetails(edit, stage, attempt, answer.details, limits.jsonBytes);
-  edit.onWaiting = async (check) => {
-    const update = early.get(check.current.id);
-    early.delete(check.current.id);
-    // The end of the attempt finalizes its results, also those that are taken only after it.
-    if (update !== undefined) await storeUpdate(answering, check, { ...update, finalize: true });
-  };
   await endAttempt(edit, stage, attempt, end);
   await propagate(edit);
-  for (const checkId of early.keys()) await refuseEarly(answering, checkId);
+  for (const update of early.values()) await settleEarly(answering, update);
 }
 
 function endOf(answer: ExecutionAnswer, at: number): AttemptEnd {
@@ -107,9 +107,11 @@ async function storeUpdate(answering: Answering, check: CheckDraft, update: Chec
   );
 }
 
-async function refuseEarly(answering: Answering, checkId: string): Promise<void> {
-  const check = await checkOf(answering.edit, checkId);
-  if (check.current.state === 'FINAL') noteSkipped(answering, checkId);
+/** In a cancelled plan no check moves any more: what an attempt found out within its grace is kept all the same. */
+async function settleEarly(answering: Answering, update: CheckUpdate): Promise<void> {
+  const check = await checkOf(answering.edit, update.checkId);
+  if (check.current.state === 'FINAL') noteSkipped(answering, update.checkId);
+  else if (answering.edit.isCancelled) await storeUpdate(answering, check, { ...update, finalize: true });
   else throw resultNotAccepted(check, check.current.state);
 }
 

@@ -34,6 +34,8 @@ export class Subscription implements WatchSubscription, FeedFollower {
   readonly #init: SubscriptionInit;
   readonly #cut = new AbortController();
   #feed: PlanFeed | undefined;
+  /** The plan's revision when the watcher came. */
+  #version = 0;
   #cursor: EventCursor = { revision: 0, seq: 0 };
   #first: WatchItem | undefined;
   #wake: () => void = () => {};
@@ -55,11 +57,13 @@ export class Subscription implements WatchSubscription, FeedFollower {
     return this.#cut.signal;
   }
 
-  /** Places the watcher: it sees every event after `cursor`, after `first` if there is one. */
-  start(feed: PlanFeed, cursor: EventCursor, first: WatchItem | undefined): void {
+  /** Places the watcher of a plan at `version`: it sees every event after `cursor`, after `first` if there is one. */
+  start(feed: PlanFeed, version: number, cursor: EventCursor, first: WatchItem | undefined): void {
     this.#feed = feed;
+    this.#version = version;
     this.#cursor = cursor;
     this.#first = first;
+    this.#isLive = cursor.revision >= version;
   }
 
   committed(events: readonly PlanHistoryEvent[]): void {
@@ -146,7 +150,8 @@ export class Subscription implements WatchSubscription, FeedFollower {
   }
 
   #reachesHead(last: PlanHistoryEvent | undefined): boolean {
-    return last === undefined || this.#feed === undefined || last.revision >= this.#feed.headRevision;
+    const head = Math.max(this.#version, this.#feed?.headRevision ?? 0);
+    return last === undefined || last.revision >= head;
   }
 
   #page(): Promise<readonly PlanHistoryEvent[]> {

@@ -64,7 +64,8 @@ export class Watches {
       if (plan === undefined) throw planNotFound(workPlanId);
       ctx.signal.throwIfAborted();
       const revision = request.sinceRevision ?? plan.version;
-      subscription.start(feed, { revision, seq: Number.MAX_SAFE_INTEGER }, completedAlready(plan, request));
+      const cursor = { revision, seq: Number.MAX_SAFE_INTEGER };
+      subscription.start(feed, plan.version, cursor, completedAlready(plan, request));
       return subscription;
     } catch (error) {
       subscription.close();

@@ -36,10 +36,14 @@ export class DeferredWrites {
     };
   }
 
-  /** Applies every part as its node becomes ready, then judges what is left. */
+  /** Takes the results of checks that are WAITING, before anything ends that could make them FINAL. */
+  async takeResults(): Promise<void> {
+    for (const op of this.#context.checks) await this.#applyResult(op.write.id);
+  }
+
+  /** Applies every other part as its node becomes ready, then judges what is left. */
   async settle(): Promise<void> {
     const { edit, checks, stages } = this.#context;
-    for (const op of checks) await this.#applyResult(op.write.id);
     await assertOwnersMeant(this.#context);
     this.#ready.length = 0;
     for (const op of stages) {

@@ -28,6 +28,7 @@ export async function applyWrite(edit: PlanEdit, request: WriteNodesRequest, rul
   const deferred = new DeferredWrites(context, request.reason);
   await endChecks(context);
   await planChecks(context);
+  await deferred.takeResults();
   await startStages(context, request.reason);
   await propagate(edit);
   await deferred.settle();

@@ -12,8 +12,8 @@ export function canonicalPath(path: string): string {
   return join(existsSync(folder) ? realpathSync(folder) : folder, basename(path));
 }
 
-/** Refuses, before anything is made beside it, a file that is none of ours, or that has another name as well. */
-export function requireDatabaseFile(path: string): void {
+/** Refuses what is no file, or has another name as well. Looks only, since another server may have the file open. */
+export function requireOwnFile(path: string): void {
   const file = statSync(path, { throwIfNoEntry: false });
   if (file === undefined) return;
   if (!file.isFile()) throw new StorageOpenError('CANNOT_OPEN', `cannot open ${path}: it is not a file`);
@@ -22,9 +22,15 @@ export function requireDatabaseFile(path: string): void {
     const message = `${path} is one of ${file.nlink} hard links to the same file: copy it, or remove the other links`;
     throw new StorageOpenError('CANNOT_OPEN', message);
   }
-  if (file.size > 0 && !beginsWithMagic(path)) {
-    throw new StorageOpenError('NOT_A_DATABASE', `${path} is not a SQLite database`);
-  }
+}
+
+/**
+ * Whether SQLite can make a file its database: one that is missing, empty, or begins as databases do. To be asked under
+ * the lock only: by closing a file a process loses the locks that SQLite holds on it for another server in that process.
+ */
+export function isDatabaseFile(path: string): boolean {
+  const file = statSync(path, { throwIfNoEntry: false });
+  return file === undefined || file.size === 0 || beginsWithMagic(path);
 }
 
 function beginsWithMagic(path: string): boolean {

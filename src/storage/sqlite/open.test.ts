@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -201,5 +201,32 @@ describe('opening', () => {
       thrown = error;
     }
     expect(toOpenError(path, thrown)).toMatchObject({ kind: 'READ_ONLY' });
+  });
+});
+
+describe.skipIf(!existsSync('/proc/locks'))('a second open in the same process', () => {
+  /** How many locks processes hold on the file. */
+  const locksOn = (path: string): number => {
+    const inode = `:${statSync(path).ino} `;
+    return readFileSync('/proc/locks', 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(inode)).length;
+  };
+
+  it('is refused and leaves the locks of the first on the file: a process loses them by closing it', async () => {
+    const path = await scratchFile();
+    const storage = await open(path);
+    await insertPlan(storage);
+    const before = [locksOn(path), locksOn(`${path}.lock`)];
+    expect(Math.min(...before)).toBeGreaterThan(0);
+    await expect(open(path)).rejects.toMatchObject({ kind: 'LOCKED' });
+    expect([locksOn(path), locksOn(`${path}.lock`)]).toEqual(before);
+  });
+
+  it('leaves no lock file beside what is no database', async () => {
+    const path = await scratchFile();
+    writeFileSync(path, 'no database '.repeat(500));
+    await expect(open(path)).rejects.toMatchObject({ kind: 'NOT_A_DATABASE' });
+    expect([existsSync(`${path}.lock`), existsSync(`${path}.lock-journal`)]).toEqual([false, false]);
   });
 });

@@ -4,11 +4,11 @@ import type { Logger } from '../../domain/logger.ts';
 import type { Clock } from '../../domain/ports.ts';
 import type { Storage } from '../storage.ts';
 import { MEMORY, openReader, openWriter } from './connection.ts';
-import { canonicalPath, createPrivate, requireDatabaseFile } from './database-file.ts';
+import { canonicalPath, createPrivate, isDatabaseFile, requireOwnFile } from './database-file.ts';
 import { GroupCommit } from './group-commit.ts';
 import { lockFile } from './lock.ts';
 import { migrate } from './migrator.ts';
-import { toOpenError } from './open-error.ts';
+import { StorageOpenError, toOpenError } from './open-error.ts';
 import { repositories, snapshotReaders } from './repositories.ts';
 import type { Schema } from './schema.ts';
 import { SnapshotReads } from './snapshot-reads.ts';
@@ -37,8 +37,13 @@ export async function openSqliteStorage(options: SqliteStorageOptions): Promise<
   const opened = new Closers();
   try {
     if (path !== MEMORY) {
-      requireDatabaseFile(path);
-      opened.add(lockFile(path).release);
+      requireOwnFile(path);
+      const lock = lockFile(path);
+      opened.add(lock.release);
+      if (!isDatabaseFile(path)) {
+        lock.discard();
+        throw new StorageOpenError('NOT_A_DATABASE', `${path} is not a SQLite database`);
+      }
       createPrivate(path);
     }
     const writer = openWriter(path);

@@ -47,6 +47,27 @@ describe('semantics 2: a result is judged after the advance that its write cause
     },
   );
 
+  test('a result of a check that WAITS already comes before its write skips the last stage that answers it', async () => {
+    const plan = await server.plan();
+    await plan.write({
+      checks: [{ id: 'gate' }, { id: 'c', state: PLANNED }],
+      stages: [
+        { id: 's', dependencies: all(onCheck('gate')), assignments: [{ targetCheckId: 'c', goalState: FINAL }] },
+        { id: 't', assignments: [{ targetCheckId: 'c', goalState: FINAL }] },
+      ],
+    });
+    await plan.complete('t');
+    await plan.write({
+      checks: [{ id: 'c', result: { ownerType: 'ci', ownerId: '1', data: { found: 2 } } }],
+      stages: [{ id: 's', state: StageState.FINAL }],
+    });
+    expect(await plan.check('c')).toMatchObject({
+      state: FINAL,
+      outcome: Outcome.SUCCEEDED,
+      results: [{ data: { found: 2 } }],
+    });
+  });
+
   test('a result of an attempt that is taken only after its end is finalized with it', async () => {
     const plan = await server.plan();
     await plan.write({
