@@ -4,6 +4,13 @@ import type { JsonObject } from './json.ts';
 export const attemptStates = ['PENDING', 'SCHEDULED', 'RUNNING', 'COMPLETE', 'INCOMPLETE'] as const;
 export type AttemptState = (typeof attemptStates)[number];
 
+/**
+ * How the server handed an attempt out: to its own executor, by a blocking call to a runner, by a call that the runner
+ * accepts and answers later, or to a runner that asked for work.
+ */
+export const dispatchKinds = ['BUILTIN', 'RUN', 'RUN_ASYNC', 'ACQUIRE'] as const;
+export type DispatchKind = (typeof dispatchKinds)[number];
+
 /** One try at a stage, without details and progress. Times are milliseconds since the epoch. */
 export type Attempt = {
   readonly planId: string;
@@ -16,6 +23,9 @@ export type Attempt = {
   readonly failure: Failure | undefined;
   /** Set when the server itself dispatched the attempt; then equal to the processUid. */
   readonly executionId: string | undefined;
+  /** Set together with the executionId. */
+  readonly dispatch: DispatchKind | undefined;
+  /** The runner that has it; undefined = none, or an executor of the server's own. */
   readonly runnerId: string | undefined;
   readonly createdAt: number;
   readonly updatedAt: number;
@@ -26,8 +36,12 @@ export type Attempt = {
   /** When the attempt times out; undefined while it waits. */
   readonly deadline: number | undefined;
   readonly heartbeatBy: number | undefined;
-  /** End of the grace time of a cancellation that waits for the holder. */
+  /** End of the grace time of a stop (a cancellation, a timeout) that waits for the holder. */
   readonly cancelBy: number | undefined;
+  /** Set from the time a runner acquires it until the runner is heard of: then it goes back into the queue. */
+  readonly confirmBy: number | undefined;
+  /** Digest of the answer that ended it: an equal one that comes again is acknowledged. */
+  readonly answerDigest: string | undefined;
   /** 0–100; 0 = not given. */
   readonly progressPercent: number;
   readonly progressCount: number;

@@ -1,4 +1,5 @@
 import { type Attempt, isLive } from './attempt.ts';
+import type { Stage } from './stage.ts';
 
 /**
  * When the server has to look at an attempt again: the earliest of its persisted deadlines, in milliseconds since the
@@ -7,6 +8,14 @@ import { type Attempt, isLive } from './attempt.ts';
  */
 export function attemptDueAt(attempt: Attempt): number | undefined {
   if (!isLive(attempt.state)) return undefined;
-  const times = [attempt.deadline, attempt.heartbeatBy, attempt.cancelBy].filter((time) => time !== undefined);
+  const times = [attempt.deadline, attempt.heartbeatBy, attempt.cancelBy, attempt.confirmBy].filter(
+    (time) => time !== undefined,
+  );
   return times.length === 0 ? undefined : Math.min(...times);
+}
+
+/** When the stage_timeout of a stage passes, in milliseconds since the epoch; undefined = never, or it was acted on. */
+export function stageDueAt({ state, policy, createdAt, timedOut }: Stage): number | undefined {
+  if (state === 'FINAL' || timedOut || policy.stageTimeoutMs === 0) return undefined;
+  return createdAt + policy.stageTimeoutMs;
 }

@@ -17,6 +17,8 @@ export interface Ids {
   workPlan(): string;
   /** An execution id: the process_uid of an attempt that the server itself dispatched. */
   execution(): string;
+  /** Names a runner's registration. */
+  registration(): string;
   /** The id that an INTERNAL error shows to the caller and the log. */
   incident(): string;
 }

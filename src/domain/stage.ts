@@ -39,6 +39,8 @@ export type Stage = {
   readonly parentStageId: string;
   readonly cancelledAt: number | undefined;
   readonly cancelReason: string;
+  /** Its stage_timeout has passed and was acted on. */
+  readonly timedOut: boolean;
   /** Index of the last attempt; 0 = none yet. */
   readonly attemptCount: number;
   /** Children that are not FINAL; bookkeeping for the default continuation group. */
@@ -59,6 +61,11 @@ export type StageView = Stage & {
   readonly continuationGroup: GroupView | undefined;
   readonly attempts: readonly AttemptView[];
 };
+
+/** Whether the stage_timeout has passed at `now`. */
+export function isPastTimeout({ policy, createdAt, timedOut }: Stage, now: number): boolean {
+  return timedOut || (policy.stageTimeoutMs > 0 && now >= createdAt + policy.stageTimeoutMs);
+}
 
 /** Prefix of the runner types that the server process executes itself. */
 export const BUILTIN_PREFIX = 'builtin/';

@@ -6,5 +6,6 @@ import type { Ids } from '../domain/ports.ts';
 export const systemIds: Ids = {
   workPlan: () => uuidV7(),
   execution: () => randomUUID(),
+  registration: () => randomUUID(),
   incident: () => randomUUID(),
 };

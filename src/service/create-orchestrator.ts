@@ -5,11 +5,9 @@ import type { ExecutionPolicy } from '../domain/policy.ts';
 import type { Clock, Ids, Random } from '../domain/ports.ts';
 import type { Storage } from '../storage/storage.ts';
 import { Editor } from './edit/editor.ts';
-import { BuiltinDispatcher } from './execution/builtin-dispatcher.ts';
-import { Executions } from './execution/executions.ts';
-import { recoverBuiltinAttempts } from './execution/recovery.ts';
+import { createExecution } from './execution/create-execution.ts';
+import type { RunnerCalls } from './execution/runner-calls.ts';
 import { StageControl } from './execution/stage-control.ts';
-import { Timers } from './execution/timers.ts';
 import type { Executor } from './executor/executor.ts';
 import { Nodes } from './nodes.ts';
 import type { BackgroundService, Orchestrator } from './orchestrator.ts';
@@ -29,6 +27,8 @@ export type OrchestratorDeps = {
   readonly executors: ReadonlyMap<string, Executor>;
   /** Builtin attempts that run at the same time. */
   readonly executorConcurrency: number;
+  /** How runners are called. */
+  readonly runnerCalls: RunnerCalls;
   readonly log: Logger;
 };
 
@@ -40,25 +40,22 @@ export type RunningOrchestrator = BackgroundService & {
 };
 
 /**
- * Wires the service. `start` first ends what the last process left running, then begins to dispatch; requests may be
- * served from then on. `stop` leaves running attempts to the recovery of the next start.
+ * Wires the service. `start` first takes stock of what the last process left behind, then begins to dispatch; requests may
+ * be served from then on. `stop` leaves what is running to the recovery of the next start, or to the runners.
  */
 export function createOrchestrator(deps: OrchestratorDeps): RunningOrchestrator {
   const { storage, clock, limits, log } = deps;
   const editor = new Editor(deps);
   const feeds = new PlanFeeds();
-  const executions = new Executions();
-  const dispatcher = new BuiltinDispatcher({ ...deps, editor, executions, concurrency: deps.executorConcurrency });
-  const timers = new Timers({ storage, editor, clock, log });
+  const execution = createExecution(deps, editor);
   const requestMemory = new RequestMemory({ storage, clock, log });
   editor.onChange(feeds);
-  editor.onEffects(dispatcher);
-  editor.onEffects(timers);
 
   const plans = new WorkPlans({ ...deps, editor });
   const nodes = new Nodes({ storage, editor, clock, limits, rules: deps });
   const watches = new Watches({ storage, clock, limits, feeds });
-  const stages = new StageControl({ storage, editor, feeds, runNow: (claim) => dispatcher.runNow(claim) });
+  const stages = new StageControl({ storage, editor, feeds, runNow: execution.runNow });
+  const { registry, reports, acquisitions } = execution;
 
   const orchestrator: Orchestrator = {
     createWorkPlan: (ctx, request) => plans.create(ctx, request),
@@ -70,10 +67,15 @@ export function createOrchestrator(deps: OrchestratorDeps): RunningOrchestrator 
     watchWorkPlan: (ctx, request) => watches.subscribe(ctx, request),
     runStage: (ctx, request) => stages.run(ctx, request),
     cancelStage: (ctx, request) => stages.cancel(ctx, request),
+    registerRunner: (ctx, request) => registry.register(ctx, request),
+    unregisterRunner: (ctx, request) => registry.unregister(ctx, request),
+    listRunners: (ctx, request) => registry.list(ctx, request),
+    updateExecution: (ctx, request) => reports.update(ctx, request),
+    completeExecution: (ctx, request) => reports.complete(ctx, request),
+    acquireExecutions: (ctx, request) => acquisitions.acquire(ctx, request),
   };
-  const background: readonly BackgroundService[] = [timers, dispatcher, requestMemory];
+  const background: readonly BackgroundService[] = [execution, requestMemory];
   const begin = async (): Promise<void> => {
-    await recoverBuiltinAttempts({ storage, editor, log });
     for (const service of background) await service.start();
   };
   let begun: Promise<void> | undefined;

@@ -1,16 +1,26 @@
 import type { PlanHistoryEvent } from '../domain/event.ts';
+import type { RunnerView } from '../domain/runner.ts';
 import type { StageView } from '../domain/stage.ts';
 import type { WorkPlan } from '../domain/work-plan.ts';
+import type { RunnerTask } from './execution/runner-calls.ts';
 import type {
+  AcquireExecutionsRequest,
   CancelStageRequest,
   CancelWorkPlanRequest,
+  CompleteExecutionRequest,
   CreateWorkPlanRequest,
   GetWorkPlanRequest,
+  ListRunnersRequest,
   ListWorkPlansRequest,
   ListWorkPlansResponse,
   QueryNodesRequest,
   QueryNodesResponse,
+  RegisterRunnerRequest,
+  RegisterRunnerResponse,
   RunStageRequest,
+  UnregisterRunnerRequest,
+  UpdateExecutionRequest,
+  UpdateExecutionResponse,
   WatchWorkPlanRequest,
   WriteNodesRequest,
   WriteNodesResponse,
@@ -55,6 +65,12 @@ export interface Orchestrator {
   watchWorkPlan(ctx: CallContext, request: WatchWorkPlanRequest): Promise<WatchSubscription>;
   runStage(ctx: CallContext, request: RunStageRequest): Promise<StageView>;
   cancelStage(ctx: CallContext, request: CancelStageRequest): Promise<StageView>;
+  registerRunner(ctx: CallContext, request: RegisterRunnerRequest): Promise<RegisterRunnerResponse>;
+  unregisterRunner(ctx: CallContext, request: UnregisterRunnerRequest): Promise<void>;
+  listRunners(ctx: CallContext, request: ListRunnersRequest): Promise<readonly RunnerView[]>;
+  updateExecution(ctx: CallContext, request: UpdateExecutionRequest): Promise<UpdateExecutionResponse>;
+  completeExecution(ctx: CallContext, request: CompleteExecutionRequest): Promise<void>;
+  acquireExecutions(ctx: CallContext, request: AcquireExecutionsRequest): Promise<readonly RunnerTask[]>;
 }
 
 /** A part of the server that runs beside its requests. Both methods may be called more than once. */

@@ -30,7 +30,7 @@ export type ListWorkPlansResponse = { readonly workPlans: readonly WorkPlan[]; r
 export type FailureWrite = {
   readonly message: string;
   readonly reason: string;
-  readonly occurredAt: number | undefined;
+  readonly occurredAt?: number | undefined;
 };
 
 export type CheckResultWrite = {
@@ -140,3 +140,67 @@ export type WatchWorkPlanRequest = {
 
 export type RunStageRequest = { readonly workPlanId: string; readonly stageId: string; readonly wait: boolean };
 export type CancelStageRequest = { readonly workPlanId: string; readonly stageId: string; readonly reason: string };
+
+/** A runner that offers to execute attempts of a type, or renews its offer. */
+export type RegisterRunnerRequest = {
+  readonly runnerId: string;
+  readonly runnerType: string;
+  /** Empty = it only pulls. */
+  readonly address: string;
+  /** At least one, each once. */
+  readonly supportedModes: readonly ExecutionMode[];
+  /** 0 = unlimited. */
+  readonly maxConcurrent: number;
+  readonly ttlMs: number;
+  readonly metadata: Readonly<Record<string, string>>;
+};
+export type RegisterRunnerResponse = { readonly registrationId: string; readonly expiresAt: number };
+export type UnregisterRunnerRequest = { readonly registrationId: string };
+/** An empty type = all. */
+export type ListRunnersRequest = { readonly runnerType: string };
+
+/** A sign of life from an execution, with what it has to say. */
+export type UpdateExecutionRequest = {
+  readonly executionId: string;
+  /** Empty = no entry. */
+  readonly message: string;
+  /** 0 = not given. */
+  readonly progressPercent: number;
+  readonly details: JsonObject | undefined;
+};
+export type UpdateExecutionResponse = {
+  readonly cancelRequested: boolean;
+  /** When the next sign of life is due; undefined = never. */
+  readonly heartbeatBy: number | undefined;
+};
+
+/** What an attempt found out about one check. Without a state the check is not moved. */
+export type CheckUpdate = {
+  readonly checkId: string;
+  readonly state: CheckState | undefined;
+  readonly data: JsonObject | undefined;
+  readonly finalize: boolean;
+  readonly failure: FailureWrite | undefined;
+};
+
+/** How an attempt ended, in its runner's words. A failure with stageState FINAL is a verdict: no further attempt. */
+export type RunnerAnswer = {
+  readonly stageState: 'FINAL' | 'AWAITING_GROUP' | undefined;
+  /** Each check at most once. */
+  readonly checkUpdates: readonly CheckUpdate[];
+  readonly failure: FailureWrite | undefined;
+  readonly details: JsonObject | undefined;
+};
+export type CompleteExecutionRequest = RunnerAnswer & { readonly executionId: string };
+
+export type AcquireExecutionsRequest = {
+  readonly runnerId: string;
+  /** Empty = all types that the runner is registered for. */
+  readonly runnerTypes: readonly string[];
+  /** At least 1. */
+  readonly maxExecutions: number;
+  /** 0 = no wait. */
+  readonly waitMs: number;
+  /** Executions that the runner knows it has. */
+  readonly heldExecutionIds: readonly string[];
+};

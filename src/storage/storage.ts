@@ -1,10 +1,17 @@
-import type { AttemptReader, AttemptRepository, BuiltinQueue, TimerQueue } from './attempt-repository.ts';
+import type {
+  AttemptQueues,
+  AttemptReader,
+  AttemptRepository,
+  HeldAttempts,
+  TimerQueue,
+} from './attempt-repository.ts';
 import type { CheckReader, CheckRepository } from './check-repository.ts';
 import type { DependencyReader, DependencyRepository } from './dependency-repository.ts';
 import type { EventReader, EventRepository } from './event-repository.ts';
 import type { NodeReader } from './node-reader.ts';
 import type { RequestRepository } from './request-repository.ts';
 import type { ResultRepository } from './result-repository.ts';
+import type { RunnerReader, RunnerRepository } from './runner-repository.ts';
 import type { StageReader, StageRepository } from './stage-repository.ts';
 import type { WorkPlanReader, WorkPlanRepository } from './work-plan-repository.ts';
 
@@ -17,8 +24,10 @@ export interface Snapshot {
   readonly dependencies: DependencyReader;
   readonly events: EventReader;
   readonly nodes: NodeReader;
-  readonly builtinQueue: BuiltinQueue;
+  readonly queues: AttemptQueues;
+  readonly held: HeldAttempts;
   readonly timers: TimerQueue;
+  readonly runners: RunnerReader;
 }
 
 /** The repositories of one unit of work: all of its writes are committed together or none is. */
@@ -32,8 +41,10 @@ export interface UnitOfWork {
   readonly events: EventRepository;
   readonly requests: RequestRepository;
   readonly nodes: NodeReader;
-  readonly builtinQueue: BuiltinQueue;
+  readonly queues: AttemptQueues;
+  readonly held: HeldAttempts;
   readonly timers: TimerQueue;
+  readonly runners: RunnerRepository;
   /** Runs `effect` once the unit is durable, before its caller is answered; never if it is not. Must not throw. */
   afterCommit(effect: () => void): void;
 }

@@ -1,5 +1,5 @@
 import { beforeEach, expect, it } from 'vitest';
-import type { Attempt } from '../../src/domain/attempt.ts';
+import { type Attempt, dispatchKinds } from '../../src/domain/attempt.ts';
 import { attempt, PLAN, progress, seed, stage, T0 } from './fixtures.ts';
 import type { Subject } from './subject.ts';
 
@@ -10,7 +10,7 @@ const ENDED = { state: 'INCOMPLETE', endedAt: T0 + 9 } as const;
 export function attemptCases({ storage }: Subject): void {
   const get = (idx = 1) => storage().read((snapshot) => snapshot.attempts.get({ ...KEY, idx }));
   const insert = (one: Attempt) =>
-    storage().write((uow) => uow.attempts.insert({ attempt: one, runnerType: 'docker' }));
+    storage().write((uow) => uow.attempts.insert({ attempt: one, runnerType: 'docker', mode: 'ASYNC' }));
 
   beforeEach(() => seed(storage(), { stages: [stage('s'), stage('t')] }));
 
@@ -19,6 +19,7 @@ export function attemptCases({ storage }: Subject): void {
       state: 'RUNNING',
       processUid: 'uid',
       executionId: 'uid',
+      dispatch: 'ACQUIRE',
       runnerId: 'r1',
       failure: { message: 'm', occurredAt: T0, reason: 'TIMEOUT' },
       startedAt: T0 + 1,
@@ -26,6 +27,7 @@ export function attemptCases({ storage }: Subject): void {
       deadline: T0 + 3,
       heartbeatBy: T0 + 4,
       cancelBy: T0 + 5,
+      confirmBy: T0 + 6,
       progressPercent: 100,
       progressCount: 6,
       blockNewAttempts: true,
@@ -39,11 +41,16 @@ export function attemptCases({ storage }: Subject): void {
     await insert(attempt('s'));
     await storage().write((uow) => uow.attempts.setDetails(KEY, { node: 'n1' }));
     for (const change of [
-      { state: 'SCHEDULED', processUid: 'u', executionId: 'u', runnerId: 'r' },
+      ...dispatchKinds.map((dispatch) => ({
+        ...{ state: 'SCHEDULED' as const, processUid: 'u', executionId: 'u', dispatch },
+        runnerId: dispatch === 'BUILTIN' ? undefined : 'r',
+      })),
+      { state: 'RUNNING', processUid: 'u', executionId: 'u', dispatch: 'ACQUIRE', runnerId: 'r', confirmBy: T0 + 1 },
       { state: 'RUNNING', processUid: 'u', startedAt: T0 + 1, deadline: T0 + 2, heartbeatBy: T0 + 3 },
       { state: 'PENDING', availableAt: T0 + 4, updatedAt: T0 + 4 },
       { state: 'RUNNING', processUid: 'u', cancelBy: T0 + 3, progressPercent: 1, progressCount: 2 },
       { state: 'COMPLETE', endedAt: T0 + 5, deadline: T0 + 6 },
+      { ...ENDED, processUid: 'u', executionId: 'u', dispatch: 'RUN_ASYNC', runnerId: 'r', answerDigest: 'd' },
       { ...ENDED, failure: { message: '', occurredAt: T0, reason: '' }, blockNewAttempts: true },
     ] satisfies Partial<Attempt>[]) {
       await storage().write((uow) => uow.attempts.update(attempt('s', change)));
@@ -66,11 +73,40 @@ export function attemptCases({ storage }: Subject): void {
     await expect(insert(attempt('s', { idx: 2 }))).rejects.toThrow();
     await storage().write(async (uow) => {
       await uow.attempts.update(attempt('s', ENDED));
-      await uow.attempts.insert({ attempt: attempt('s', { idx: 2 }), runnerType: '' });
+      await uow.attempts.insert({ attempt: attempt('s', { idx: 2 }), runnerType: '', mode: 'SYNC' });
     });
     await insert(attempt('t'));
     expect((await get(1))?.state).toBe('INCOMPLETE');
     expect((await get(2))?.state).toBe('PENDING');
+  });
+
+  it('finds an attempt by its execution, live or ended; no two are executed under one id', async () => {
+    const find = (executionId: string) => storage().read((snapshot) => snapshot.attempts.findExecution(executionId));
+    const executed = { processUid: 'e', executionId: 'e', dispatch: 'BUILTIN' } as const;
+    await insert(attempt('t'));
+    await insert(attempt('s', executed));
+    expect(await find('e')).toEqual(attempt('s', executed));
+    expect(await find('none')).toBeUndefined();
+    await expect(storage().write((uow) => uow.attempts.update(attempt('t', executed)))).rejects.toThrow();
+    await storage().write((uow) => uow.attempts.update(attempt('s', { ...executed, ...ENDED })));
+    expect(await find('e')).toEqual(attempt('s', { ...executed, ...ENDED }));
+  });
+
+  it('refuses what no attempt can be', async () => {
+    const executed = { processUid: 'e', executionId: 'e' };
+    for (const impossible of [
+      executed,
+      { dispatch: 'BUILTIN' },
+      { ...executed, dispatch: 'BUILTIN', runnerId: 'r' },
+      { runnerId: 'r' },
+      { ...executed, state: 'RUNNING', dispatch: 'RUN', runnerId: 'r', confirmBy: T0 },
+      { ...executed, state: 'SCHEDULED', dispatch: 'ACQUIRE', runnerId: 'r', confirmBy: T0 },
+      { state: 'RUNNING', processUid: 'u', confirmBy: T0 },
+      { ...executed, state: 'RUNNING', dispatch: 'RUN', runnerId: 'r', answerDigest: 'd' },
+    ] satisfies Partial<Attempt>[]) {
+      await expect(insert(attempt('s', impossible)), JSON.stringify(impossible)).rejects.toThrow();
+    }
+    await insert(attempt('s', { ...executed, dispatch: 'BUILTIN' }));
   });
 
   it('finds progress by its idempotency key, within one attempt', async () => {

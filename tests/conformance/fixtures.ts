@@ -4,7 +4,8 @@ import { type FlatDependencies, flatten } from '../../src/domain/dependency/flat
 import type { DependencyGroup } from '../../src/domain/dependency/group.ts';
 import type { CheckEvent, PlanEvent, StageEvent } from '../../src/domain/event.ts';
 import { emptyCounts } from '../../src/domain/plan-state.ts';
-import type { Stage } from '../../src/domain/stage.ts';
+import type { RunnerRegistration } from '../../src/domain/runner.ts';
+import type { ExecutionMode, Stage } from '../../src/domain/stage.ts';
 import type { WorkPlan } from '../../src/domain/work-plan.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 
@@ -67,6 +68,7 @@ export function stage(id: string, change: Partial<Stage> = {}): Stage {
     parentStageId: '',
     cancelledAt: undefined,
     cancelReason: '',
+    timedOut: false,
     attemptCount: 0,
     openChildren: 0,
     hasContinuationGroup: false,
@@ -87,6 +89,7 @@ export function attempt(stageId: string, change: Partial<Attempt> = {}): Attempt
     processUid: undefined,
     failure: undefined,
     executionId: undefined,
+    dispatch: undefined,
     runnerId: undefined,
     createdAt: T0,
     updatedAt: T0,
@@ -96,9 +99,28 @@ export function attempt(stageId: string, change: Partial<Attempt> = {}): Attempt
     deadline: undefined,
     heartbeatBy: undefined,
     cancelBy: undefined,
+    confirmBy: undefined,
+    answerDigest: undefined,
     progressPercent: 0,
     progressCount: 0,
     blockNewAttempts: false,
+    ...change,
+  };
+}
+
+export function runner(runnerId: string, change: Partial<RunnerRegistration> = {}): RunnerRegistration {
+  return {
+    registrationId: `registration of ${runnerId}`,
+    runnerId,
+    runnerType: 'docker',
+    address: '127.0.0.1:50052',
+    modes: ['SYNC'],
+    maxConcurrent: 0,
+    ttlMs: 300_000,
+    metadata: {},
+    registeredAt: T0,
+    renewedAt: T0,
+    expiresAt: T0 + 300_000,
     ...change,
   };
 }
@@ -198,6 +220,25 @@ export function stageEvent(revision: number, seq: number, nodeId: string): Stage
       args: { command: ['make', 'all'], nested: { deep: [1, 2.5, null, true] } },
     },
   };
+}
+
+/** What is stored for one attempt: the attempt, its plan and its stage with this type and mode. */
+export type StoredAttempt = Partial<Attempt> & {
+  readonly stageId: string;
+  readonly runnerType?: string;
+  readonly mode?: ExecutionMode;
+};
+
+/** Stores one stage for each attempt, a `builtin/noop` one unless it says otherwise, in the plans that they name. */
+export async function seedAttempts(storage: Storage, ...attempts: readonly StoredAttempt[]): Promise<void> {
+  await storage.write(async (uow) => {
+    for (const { runnerType = 'builtin/noop', mode = 'SYNC', ...change } of attempts) {
+      const { stageId, planId = PLAN } = change;
+      if ((await uow.workPlans.get(planId)) === undefined) await uow.workPlans.insert(plan({ id: planId }));
+      await uow.stages.insert(stage(stageId, { planId, runnerType, executionMode: mode }), undefined, []);
+      await uow.attempts.insert({ attempt: attempt(stageId, change), runnerType, mode });
+    }
+  });
 }
 
 /** Stores a plan with these checks and stages. */

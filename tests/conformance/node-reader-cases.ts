@@ -76,7 +76,8 @@ export function nodeReaderCases({ storage }: Subject): void {
     ] as const;
     const tree = flat(group(['x']));
     const rest = flat(group(['k'], { predicate: 'THRESHOLD', threshold: 1 }));
-    const first = attempt('s', { state: 'INCOMPLETE', endedAt: T0, progressCount: 2 });
+    const executed = { processUid: 'e', executionId: 'e', dispatch: 'RUN_ASYNC', answerDigest: 'd' } as const;
+    const first = attempt('s', { state: 'INCOMPLETE', endedAt: T0, progressCount: 2, ...executed });
     const second = attempt('s', { idx: 2 });
     const entries = [progress('one', { idempotencyKey: 'k' }), progress('two', { percent: 7, details: { b: 2 } })];
     await storage().write(async (uow) => {
@@ -85,8 +86,8 @@ export function nodeReaderCases({ storage }: Subject): void {
       const source = { type: 'STAGE', id: 's' } as const;
       await uow.dependencies.put({ planId: PLAN, source, purpose: 'DEPENDENCIES' }, tree, true);
       await uow.dependencies.put({ planId: PLAN, source, purpose: 'CONTINUATION' }, rest, false);
-      await uow.attempts.insert({ attempt: first, runnerType: '' });
-      await uow.attempts.insert({ attempt: second, runnerType: '' });
+      await uow.attempts.insert({ attempt: first, runnerType: '', mode: 'SYNC' });
+      await uow.attempts.insert({ attempt: second, runnerType: '', mode: 'SYNC' });
       const key = { planId: PLAN, stageId: 's', idx: 1 };
       await uow.attempts.setDetails(key, { node: 'n' });
       for (const [position, entry] of entries.entries()) await uow.attempts.appendProgress(key, position, entry);

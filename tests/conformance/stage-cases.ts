@@ -51,6 +51,7 @@ export function stageCases({ storage }: Subject): void {
       ...concludedReasons.map((concludedReason) => ({ ...FINAL, concludedReason })),
       ...(['FAILED', 'CANCELLED', 'SKIPPED'] as const).map((outcome) => ({ ...FINAL, outcome })),
       { cancelledAt: T0 + 3, cancelReason: 'stop' },
+      { timedOut: true },
     ];
     for (const change of changes) {
       const changed = stage('s', { runnerType: 'docker', ...change });

@@ -3,13 +3,16 @@ import type { Storage } from '../../src/storage/storage.ts';
 import { attemptCases } from './attempt-cases.ts';
 import { checkCases } from './check-cases.ts';
 import { dependencyCases } from './dependency-cases.ts';
+import { heldCases } from './held-cases.ts';
 import { historyCases } from './history-cases.ts';
 import { nodeReaderCases } from './node-reader-cases.ts';
 import { queueCases } from './queue-cases.ts';
 import { readCases } from './read-cases.ts';
 import { resultCases } from './result-cases.ts';
+import { runnerCases } from './runner-cases.ts';
 import { stageCases } from './stage-cases.ts';
 import type { OpenStorage, Subject } from './subject.ts';
+import { timerCases } from './timer-cases.ts';
 import { unitCases } from './unit-cases.ts';
 import { workPlanCases } from './work-plan-cases.ts';
 
@@ -45,6 +48,9 @@ export function storageConformance(name: string, open: OpenStorage): void {
     describe('stages', () => stageCases(subject));
     describe('attempts', () => attemptCases(subject));
     describe('queues of attempts', () => queueCases(subject));
+    describe('held attempts', () => heldCases(subject));
+    describe('timers', () => timerCases(subject));
+    describe('runners', () => runnerCases(subject));
     describe('dependencies', () => dependencyCases(subject));
     describe('events and requests', () => historyCases(subject));
     describe('node reader', () => nodeReaderCases(subject));

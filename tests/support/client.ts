@@ -144,6 +144,18 @@ export function turboci(client: TestClient) {
     queryNodes: (request: Init<typeof on.queryNodes>, init?: CallInit) => client.call(on.queryNodes, request, init),
     watchWorkPlan: (request: Init<typeof on.watchWorkPlan>, init?: CallInit) =>
       client.stream(on.watchWorkPlan, request, init),
+    registerStageRunner: (request: Init<typeof on.registerStageRunner>, init?: CallInit) =>
+      client.call(on.registerStageRunner, request, init),
+    unregisterStageRunner: (request: Init<typeof on.unregisterStageRunner>, init?: CallInit) =>
+      client.call(on.unregisterStageRunner, request, init),
+    listStageRunners: (request: Init<typeof on.listStageRunners>, init?: CallInit) =>
+      client.call(on.listStageRunners, request, init),
+    updateStageExecution: (request: Init<typeof on.updateStageExecution>, init?: CallInit) =>
+      client.call(on.updateStageExecution, request, init),
+    completeStageExecution: (request: Init<typeof on.completeStageExecution>, init?: CallInit) =>
+      client.call(on.completeStageExecution, request, init),
+    acquireStageExecutions: (request: Init<typeof on.acquireStageExecutions>, init?: CallInit) =>
+      client.call(on.acquireStageExecutions, request, init),
     runStage: (request: Init<typeof at.runStage>, init?: CallInit) => client.call(at.runStage, request, init),
     cancelStage: (request: Init<typeof at.cancelStage>, init?: CallInit) => client.call(at.cancelStage, request, init),
   };

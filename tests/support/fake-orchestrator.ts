@@ -18,6 +18,12 @@ export function fakeOrchestrator(given: Partial<Orchestrator>): Orchestrator {
     watchWorkPlan: missing,
     runStage: missing,
     cancelStage: missing,
+    registerRunner: missing,
+    unregisterRunner: missing,
+    listRunners: missing,
+    updateExecution: missing,
+    completeExecution: missing,
+    acquireExecutions: missing,
     ...given,
   };
 }

@@ -15,6 +15,9 @@ import { TestClient, turboci } from './client.ts';
 import { findViolations, ruleNames } from './invariants.ts';
 import { scratchFolder } from './scratch.ts';
 
+/** The attempt that waits for the end of its backoff. */
+const LIVE = "WHERE stage_id = 'running' AND idx = 2";
+
 /** One edit behind the server's back for each rule, named by words of the rule that it must break. */
 const CORRUPTIONS: readonly (readonly [rule: string, sql: string])[] = [
   ['revisions of a plan', 'UPDATE work_plans SET version = version + 1'],
@@ -46,6 +49,37 @@ const CORRUPTIONS: readonly (readonly [rule: string, sql: string])[] = [
     "UPDATE stage_attempts SET state = 40, ended_at = 1, due_at = NULL WHERE stage_id = 'running' AND idx = 2",
   ],
   ['attempts are numbered', "UPDATE stages SET attempt_count = 7 WHERE id = 'running'"],
+  ["attempt's execution", `UPDATE stage_attempts SET dispatch = 2 ${LIVE}`],
+  ["attempt's execution", `UPDATE stage_attempts SET execution_id = 'e' ${LIVE}`],
+  ["attempt's execution", `UPDATE stage_attempts SET runner_id = 'r' ${LIVE}`],
+  ["attempt's execution", `UPDATE stage_attempts SET execution_id = 'e', dispatch = 1, runner_id = 'r' ${LIVE}`],
+  [
+    "attempt's execution",
+    `UPDATE stage_attempts SET execution_id = 'e', dispatch = 2, state = 20, confirm_by = 1 ${LIVE}`,
+  ],
+  [
+    "attempt's execution",
+    `UPDATE stage_attempts SET execution_id = 'e', dispatch = 4, state = 10, confirm_by = 1 ${LIVE}`,
+  ],
+  ["attempt's execution", `UPDATE stage_attempts SET answer_digest = 'd' ${LIVE}`],
+  [
+    'executed under one id',
+    "DROP INDEX idx_stage_attempts_execution; UPDATE stage_attempts SET execution_id = 'e', dispatch = 1",
+  ],
+  ["attempt's queue", "UPDATE stage_attempts SET queue = 'builtin'"],
+  ["attempt's queue", "UPDATE stages SET runner_type = 'docker'"],
+  [
+    "attempt's queue",
+    "UPDATE stages SET runner_type = 'd'; UPDATE stage_attempts SET runner_type = 'd', queue = 'ASYNC:d'",
+  ],
+  ['attempt is due', `UPDATE stage_attempts SET due_at = 1 ${LIVE}`],
+  ['attempt is due', `UPDATE stage_attempts SET deadline = 1 ${LIVE}`],
+  ['attempt is due', `UPDATE stage_attempts SET deadline = 2, confirm_by = 1, due_at = 2 ${LIVE}`],
+  ['attempt is due', 'UPDATE stage_attempts SET deadline = 1, due_at = 1 WHERE idx = 1'],
+  ['stage is due', "UPDATE stages SET due_at = NULL WHERE id = 'running'"],
+  ['stage is due', "UPDATE stages SET due_at = due_at + 1 WHERE id = 'running'"],
+  ['stage is due', "UPDATE stages SET timed_out = 1 WHERE id = 'running'"],
+  ['stage is due', "UPDATE stages SET state = 40 WHERE id = 'running'"],
   ["attempt's progress", 'DELETE FROM attempt_progress WHERE position = 0'],
   ['counts its open children', "UPDATE stages SET open_children = 0 WHERE id = 'parent'"],
   [
@@ -104,12 +138,12 @@ async function writeGraph(path: string): Promise<void> {
     stages: [{ id: 'parent', currentAttempt: { processUid: 'p', progress: { message: 'one' } } }],
   });
   const attempt = { stageId: 'parent', attemptIdx: 1, processUid: 'p' };
-  const backoff = { backoffInitial: { nanos: 1_000_000 } };
+  const policy = { backoffInitial: { nanos: 1_000_000 }, stageTimeout: { seconds: 3600n } };
   const failed = { state: AttemptState.INCOMPLETE, processUid: 'c', failure: { message: 'no' } };
   await api.writeNodes({
     workPlanId,
     attempt,
-    stages: [{ id: 'running', executionPolicy: backoff, currentAttempt: failed }],
+    stages: [{ id: 'running', executionPolicy: policy, currentAttempt: failed }],
   });
   await api.writeNodes({ workPlanId, stages: [{ id: 'parent', state: StageState.AWAITING_GROUP }] });
   client.close();

@@ -142,6 +142,44 @@ const RULES: readonly Rule[] = [
         OR ifnull(a.live, 0) <> (s.state = 20) OR (s.state = 20 AND a.live_idx IS NOT s.attempt_count)`,
   },
   {
+    name: "an attempt's execution, dispatch, runner, confirmation and answer fit together",
+    sql: `SELECT work_plan_id, stage_id, idx, state, execution_id, dispatch, runner_id, confirm_by, answer_digest
+      FROM stage_attempts
+      WHERE (execution_id IS NULL) <> (dispatch IS NULL)
+        OR (runner_id IS NOT NULL AND (dispatch IS NULL OR dispatch = 1))
+        OR (confirm_by IS NOT NULL AND NOT (dispatch IS 4 AND state = 20))
+        OR (answer_digest IS NOT NULL AND state < 30)`,
+  },
+  {
+    name: 'no two attempts are executed under one id',
+    sql: `SELECT execution_id, count(*) FROM stage_attempts WHERE execution_id IS NOT NULL
+      GROUP BY execution_id HAVING count(*) > 1`,
+  },
+  {
+    name: "an attempt's queue is that of its stage's runner type and mode",
+    sql: `SELECT a.work_plan_id, a.stage_id, a.idx, a.runner_type, a.queue, s.runner_type, s.execution_mode
+      FROM stage_attempts a JOIN stages s ON s.work_plan_id = a.work_plan_id AND s.id = a.stage_id
+      WHERE a.runner_type <> s.runner_type OR a.queue IS NOT CASE
+        WHEN s.runner_type = '' THEN NULL
+        WHEN s.runner_type GLOB 'builtin/*' THEN 'builtin'
+        WHEN s.execution_mode = 1 THEN 'SYNC:' || s.runner_type
+        ELSE 'ASYNC:' || s.runner_type END`,
+  },
+  {
+    name: 'an attempt is due at the earliest of its times while it is live',
+    sql: `SELECT work_plan_id, stage_id, idx, state, due_at, deadline, heartbeat_by, cancel_by, confirm_by
+      FROM stage_attempts a
+      WHERE due_at IS NOT CASE WHEN state < 30 THEN (
+        SELECT min(at) FROM (SELECT a.deadline AS at UNION ALL SELECT a.heartbeat_by UNION ALL SELECT a.cancel_by
+          UNION ALL SELECT a.confirm_by)) END`,
+  },
+  {
+    name: 'a stage is due when its timeout passes, until it is FINAL or that was acted on',
+    sql: `SELECT work_plan_id, id, state, timed_out, created_at, policy_stage_timeout_ms, due_at FROM stages
+      WHERE due_at IS NOT CASE WHEN state < 40 AND timed_out = 0 AND policy_stage_timeout_ms > 0
+        THEN created_at + policy_stage_timeout_ms END`,
+  },
+  {
     name: "an attempt's progress is numbered from 0 and counted",
     sql: `SELECT a.work_plan_id, a.stage_id, a.idx, a.progress_count, p.n, p.last FROM stage_attempts a
       LEFT JOIN (SELECT work_plan_id, stage_id, idx, count(*) AS n, max(position) AS last FROM attempt_progress

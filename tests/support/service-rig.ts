@@ -7,10 +7,12 @@ import { systemClock } from '../../src/platform/clock.ts';
 import { systemIds } from '../../src/platform/ids.ts';
 import { createLogger } from '../../src/platform/logger.ts';
 import { createOrchestrator, type RunningOrchestrator } from '../../src/service/create-orchestrator.ts';
+import type { RunnerCalls } from '../../src/service/execution/runner-calls.ts';
 import type { Executor } from '../../src/service/executor/executor.ts';
 import type { WatchWorkPlanRequest, WriteNodesRequest } from '../../src/service/requests.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/open.ts';
 import type { Storage } from '../../src/storage/storage.ts';
+import { FakeRunnerCalls } from './fake-runner-calls.ts';
 
 export type RigOptions = {
   readonly clock?: Clock;
@@ -21,6 +23,7 @@ export type RigOptions = {
   readonly path?: string;
   /** Puts something between the service and its storage. */
   readonly wrap?: (storage: Storage) => Storage;
+  readonly runners?: RunnerCalls;
   /** Do not start background work. */
   readonly idle?: boolean;
 };
@@ -66,6 +69,7 @@ export async function serviceRig(options: RigOptions = {}): Promise<ServiceRig> 
     },
     executors: new Map((options.executors ?? []).map((executor) => [executor.runnerType, executor])),
     executorConcurrency: options.concurrency ?? 4,
+    runnerCalls: options.runners ?? new FakeRunnerCalls(),
     log,
   });
   onTestFinished(async () => {

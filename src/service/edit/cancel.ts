@@ -1,12 +1,10 @@
 import { isOwned } from '../../domain/attempt.ts';
 import { serverFailure } from '../../domain/failure.ts';
+import { askToStop } from './attempt-life.ts';
 import { finalizeCheck } from './check-life.ts';
 import type { PlanEdit } from './plan-edit.ts';
 import type { StageDraft } from './stage-draft.ts';
 import { endAttempt, finishStage } from './stage-life.ts';
-
-/** How long the holder of an attempt may take to stop before the server ends the attempt. */
-export const CANCEL_GRACE_MS = 10_000;
 
 /** Cancels a stage and its children that are not FINAL (semantics, section 8). Repeating it has no effect. */
 export async function cancelStage(edit: PlanEdit, stage: StageDraft, reason: string): Promise<void> {
@@ -38,20 +36,15 @@ async function stopStage(edit: PlanEdit, stage: StageDraft, reason: string): Pro
 
 async function stopAttempt(edit: PlanEdit, stage: StageDraft, reason: string): Promise<void> {
   const attempt = await edit.liveAttempt(stage);
-  if (!isOwned(attempt.current)) {
-    await endCancelled(edit, stage, reason);
-    return;
-  }
-  edit.changeAttempt(stage, attempt, { cancelBy: edit.origin.at + CANCEL_GRACE_MS });
-  const { executionId } = attempt.current;
-  if (executionId !== undefined) edit.effects.stops.push({ executionId, reason: reason || 'cancelled' });
+  if (isOwned(attempt.current)) askToStop(edit, stage, attempt, 'CANCEL', reason || 'cancelled');
+  else await endCancelled(edit, stage, reason);
 }
 
 /** Ends the live attempt of a cancelled stage. */
 export async function endCancelled(edit: PlanEdit, stage: StageDraft, reason: string): Promise<void> {
   const attempt = await edit.liveAttempt(stage);
   const failure = serverFailure('CANCELLED', reason || 'cancelled', edit.origin.at);
-  await endAttempt(edit, stage, attempt, { state: 'INCOMPLETE', failure, final: true });
+  await endAttempt(edit, stage, attempt, { state: 'INCOMPLETE', failure, final: true }, { stop: failure.message });
 }
 
 /** Children that may be open, the youngest first. */

@@ -206,4 +206,9 @@ export class PlanEdit {
     attempt.changed = true;
     stage.changed = true;
   }
+
+  /** Changes bookkeeping of an attempt that clients are not told of: the stage keeps its version. */
+  touchAttempt(attempt: AttemptDraft, change: Partial<Pick<Attempt, 'heartbeatBy' | 'confirmBy'>>): void {
+    attempt.current = { ...attempt.current, ...change };
+  }
 }

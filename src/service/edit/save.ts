@@ -1,8 +1,9 @@
-import { attemptDueAt } from '../../domain/due.ts';
+import { isLive } from '../../domain/attempt.ts';
+import { attemptDueAt, stageDueAt } from '../../domain/due.ts';
 import { invariant } from '../../domain/error.ts';
 import type { PlanChange, PlanEvent, PlanHistoryEvent } from '../../domain/event.ts';
 import { countNodes, countOpenChecks, countOpenStages, planState } from '../../domain/plan-state.ts';
-import { isBuiltin } from '../../domain/stage.ts';
+import { queueOf } from '../../domain/queue.ts';
 import type { NodeCounts, WorkPlan } from '../../domain/work-plan.ts';
 import { checkEvent, stageEvent } from './change-events.ts';
 import type { CheckDraft } from './check-draft.ts';
@@ -84,15 +85,16 @@ async function saveStage(edit: PlanEdit, draft: StageDraft): Promise<boolean> {
     const owner = { planId: edit.before.id, source, purpose: 'CONTINUATION' } as const;
     await edit.uow.dependencies.put(owner, draft.unsavedContinuation, false);
   }
-  if (draft.current === before && !changed) return false;
   if (changed) {
     const version = (before?.version ?? 0) + 1;
     draft.current = { ...draft.current, version, revision: edit.revision, updatedAt: edit.origin.at };
   }
   if (before === undefined) await edit.uow.stages.insert(draft.current, draft.args, draft.assignments ?? []);
-  else await edit.uow.stages.update(draft.current);
+  else if (draft.current !== before) await edit.uow.stages.update(draft.current);
+  const dueAt = stageDueAt(draft.current);
+  if (changed && dueAt !== undefined) edit.effects.setDue(dueAt);
   for (const attempt of draft.attempts.values()) {
-    if (attempt.changed) await saveAttempt(edit, draft, attempt);
+    if (attempt.current !== attempt.before || attempt.changed) await saveAttempt(edit, draft, attempt);
   }
   return changed;
 }
@@ -100,7 +102,8 @@ async function saveStage(edit: PlanEdit, draft: StageDraft): Promise<boolean> {
 async function saveAttempt(edit: PlanEdit, stage: StageDraft, draft: AttemptDraft): Promise<void> {
   const { current, before, details, progress } = draft;
   const key = { planId: current.planId, stageId: current.stageId, idx: current.idx };
-  if (before === undefined) await edit.uow.attempts.insert({ attempt: current, runnerType: stage.current.runnerType });
+  const { runnerType, executionMode: mode } = stage.current;
+  if (before === undefined) await edit.uow.attempts.insert({ attempt: current, runnerType, mode });
   else await edit.uow.attempts.update(current);
   if (details !== undefined) await edit.uow.attempts.setDetails(key, details);
   for (const [index, entry] of progress.entries()) {
@@ -108,9 +111,12 @@ async function saveAttempt(edit: PlanEdit, stage: StageDraft, draft: AttemptDraf
   }
   const dueAt = attemptDueAt(current);
   if (dueAt !== undefined) edit.effects.setDue(dueAt);
-  if (current.state === 'PENDING' && isBuiltin(stage.current.runnerType)) {
-    edit.effects.queueBuiltin(current.availableAt, edit.origin.at);
+  const queue = queueOf(runnerType, mode);
+  if (current.state === 'PENDING' && current.processUid === undefined && queue !== undefined) {
+    edit.effects.queue(queue, current.availableAt, edit.origin.at);
   }
+  const had = before?.executionId;
+  if (had !== undefined && (current.executionId !== had || !isLive(current.state))) edit.effects.released.push(had);
 }
 
 /** What a plan's watchers are told when with this change nothing is left to run. */

@@ -1,13 +1,13 @@
-import { type Attempt, isOwned } from '../../domain/attempt.ts';
 import { ATTEMPT_OWNER, attemptOwnerId } from '../../domain/check.ts';
 import type { Resolution } from '../../domain/dependency/group.ts';
 import { invariant } from '../../domain/error.ts';
 import type { Failure } from '../../domain/failure.ts';
 import type { Outcome } from '../../domain/outcome.ts';
 import { backoffDelayMs } from '../../domain/policy.ts';
-import type { ConcludedReason } from '../../domain/stage.ts';
+import { type ConcludedReason, isPastTimeout } from '../../domain/stage.ts';
+import { orderStop, queueAttempt } from './attempt-life.ts';
 import type { PlanEdit } from './plan-edit.ts';
-import { type AttemptDraft, newAttemptDraft, type StageDraft } from './stage-draft.ts';
+import type { AttemptDraft, StageDraft } from './stage-draft.ts';
 import { startTracking } from './tracking.ts';
 
 /** Starts the life of a new stage: it advances at once if nothing holds it. */
@@ -26,52 +26,26 @@ export function settleStage(edit: PlanEdit, stage: StageDraft, resolution: Resol
   }
 }
 
-/** Creates the next attempt, PENDING; `delayMs` is its backoff. */
-function queueAttempt(edit: PlanEdit, stage: StageDraft, delayMs: number): void {
-  const { at } = edit.origin;
-  const idx = stage.current.attemptCount + 1;
-  const attempt: Attempt = {
-    planId: edit.before.id,
-    stageId: stage.current.id,
-    idx,
-    state: 'PENDING',
-    processUid: undefined,
-    failure: undefined,
-    executionId: undefined,
-    runnerId: undefined,
-    createdAt: at,
-    updatedAt: at,
-    startedAt: undefined,
-    endedAt: undefined,
-    availableAt: at + delayMs,
-    deadline: undefined,
-    heartbeatBy: undefined,
-    cancelBy: undefined,
-    progressPercent: 0,
-    progressCount: 0,
-    blockNewAttempts: false,
-  };
-  stage.attempts.set(idx, newAttemptDraft(undefined, attempt));
-  edit.changeStage(stage, { attemptCount: idx });
-}
-
 /** How an attempt ends. `final` with INCOMPLETE: no further attempt is made. */
 export type AttemptEnd =
   | { readonly state: 'COMPLETE' }
   | { readonly state: 'INCOMPLETE'; readonly failure: Failure | undefined; readonly final: boolean };
 
-/**
- * Ends the live attempt and takes the stage on: to the next attempt by policy, or to its conclusion. With `force` the
- * stage becomes FINAL whatever its continuation group.
- */
+export type EndOptions = {
+  /** The stage becomes FINAL whatever its continuation group. */
+  readonly force?: boolean;
+  /** Somebody else than the executor ended the attempt: why the execution is to be stopped. */
+  readonly stop?: string;
+};
+
+/** Ends the live attempt and takes the stage on: to the next attempt by policy, or to its conclusion. */
 export async function endAttempt(
   edit: PlanEdit,
   stage: StageDraft,
   attempt: AttemptDraft,
   end: AttemptEnd,
-  force = false,
+  { force = false, stop }: EndOptions = {},
 ): Promise<void> {
-  const wasOwned = isOwned(attempt.current);
   const retries = willRetry(edit, stage, attempt, end);
   await closeResults(edit, stage, attempt, retries);
   edit.changeAttempt(stage, attempt, {
@@ -81,34 +55,36 @@ export async function endAttempt(
     deadline: undefined,
     heartbeatBy: undefined,
     cancelBy: undefined,
+    confirmBy: undefined,
   });
-  const { executionId } = attempt.current;
-  if (wasOwned && executionId !== undefined) edit.effects.stops.push({ executionId, reason: 'the attempt has ended' });
+  if (stop !== undefined) orderStop(edit, stage, attempt, 'CANCEL', stop);
   if (retries) {
     const { policy } = stage.current;
     queueAttempt(edit, stage, backoffDelayMs(policy, attempt.current.idx, edit.origin.random()));
   } else {
-    await concludeStage(edit, stage, reasonOf(stage, attempt, end), force);
+    await concludeStage(edit, stage, reasonOf(edit, stage, attempt, end), force);
   }
 }
 
 /** Whether an attempt that ends so is followed by another one. */
 export function willRetry(edit: PlanEdit, stage: StageDraft, attempt: AttemptDraft, end: AttemptEnd): boolean {
   if (end.state === 'COMPLETE' || end.final) return false;
-  const { policy, cancelledAt, createdAt } = stage.current;
-  const isPastTimeout = policy.stageTimeoutMs > 0 && edit.origin.at >= createdAt + policy.stageTimeoutMs;
   return (
     !attempt.current.blockNewAttempts &&
-    cancelledAt === undefined &&
-    !isPastTimeout &&
-    attempt.current.idx < policy.maxAttempts
+    stage.current.cancelledAt === undefined &&
+    !isPastTimeout(stage.current, edit.origin.at) &&
+    attempt.current.idx < stage.current.policy.maxAttempts
   );
 }
 
-function reasonOf(stage: StageDraft, attempt: AttemptDraft, end: AttemptEnd): ConcludedReason {
+function reasonOf(edit: PlanEdit, stage: StageDraft, attempt: AttemptDraft, end: AttemptEnd): ConcludedReason {
   if (end.state === 'COMPLETE') return 'ATTEMPT_COMPLETE';
-  if (stage.current.cancelledAt !== undefined) return 'CANCELLED';
-  return end.final || attempt.current.blockNewAttempts ? 'ATTEMPT_BLOCKED_RETRY' : 'NO_RETRIES_LEFT';
+  const { cancelledAt, timedOut, policy } = stage.current;
+  if (cancelledAt !== undefined) return 'CANCELLED';
+  if (timedOut) return 'STAGE_TIMEOUT';
+  if (end.final || attempt.current.blockNewAttempts) return 'ATTEMPT_BLOCKED_RETRY';
+  const isExhausted = attempt.current.idx >= policy.maxAttempts;
+  return !isExhausted && isPastTimeout(stage.current, edit.origin.at) ? 'STAGE_TIMEOUT' : 'NO_RETRIES_LEFT';
 }
 
 /** The end of an attempt finalizes its results; those of an attempt that is tried again count no more. */
@@ -142,6 +118,8 @@ async function concludeStage(edit: PlanEdit, stage: StageDraft, reason: Conclude
   const isCancelled = stage.current.cancelledAt !== undefined;
   if (force || isCancelled || (await isGroupResolved(edit, stage))) {
     finishStage(edit, stage, reason);
+  } else if (isPastTimeout(stage.current, edit.origin.at)) {
+    timeOutGroup(edit, stage, reason);
   } else {
     edit.changeStage(stage, { concludedReason: reason });
     edit.moveStage(stage, 'AWAITING_GROUP');
@@ -162,6 +140,13 @@ export function settleContinuation(edit: PlanEdit, stage: StageDraft): void {
 export function childEnded(edit: PlanEdit, parent: StageDraft): void {
   parent.current = { ...parent.current, openChildren: parent.current.openChildren - 1 };
   if (!parent.current.hasContinuationGroup && parent.current.openChildren === 0) settleContinuation(edit, parent);
+}
+
+/** The stage_timeout ends the wait for the continuation group: the outcome stays that of the stage's own attempt. */
+export function timeOutGroup(edit: PlanEdit, stage: StageDraft, reason = stage.current.concludedReason): void {
+  invariant(reason, `stage ${stage.current.id} waits for its group without a reason`);
+  edit.changeStage(stage, { concludedReason: 'STAGE_TIMEOUT', timedOut: true });
+  edit.moveStage(stage, 'FINAL', outcomeOf(reason));
 }
 
 /** Makes a stage FINAL for `reason`; without one for the reason that its last attempt gave. */

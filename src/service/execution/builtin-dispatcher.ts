@@ -1,22 +1,17 @@
 import { AppError } from '../../domain/error.ts';
 import type { Limits } from '../../domain/limits.ts';
 import type { Logger } from '../../domain/logger.ts';
-import type { CancelTimer, Clock, Ids } from '../../domain/ports.ts';
-import type { Storage } from '../../storage/storage.ts';
-import type { EditEffects } from '../edit/edit-effects.ts';
-import type { Editor, EffectListener } from '../edit/editor.ts';
+import type { Clock, Ids } from '../../domain/ports.ts';
+import { BUILTIN_QUEUE } from '../../domain/queue.ts';
+import type { Editor } from '../edit/editor.ts';
 import type { Executor } from '../executor/executor.ts';
 import type { BackgroundService } from '../orchestrator.ts';
 import { type ClaimedTask, claimNext } from './claim.ts';
 import { ExecutionRun } from './execution-run.ts';
-import type { Executions } from './executions.ts';
+import { AbortCause, type Executions } from './executions.ts';
 import { ReadyRing } from './ready-ring.ts';
 
-/** After a failed look at storage the dispatcher tries again after this time. */
-const RETRY_MS = 1000;
-
 export type BuiltinDispatcherDeps = {
-  readonly storage: Storage;
   readonly editor: Editor;
   readonly clock: Clock;
   readonly ids: Ids;
@@ -26,46 +21,40 @@ export type BuiltinDispatcherDeps = {
   readonly executors: ReadonlyMap<string, Executor>;
   /** Builtin attempts that run at the same time. */
   readonly concurrency: number;
+  /** Has a plan told of again whose attempts could not be claimed. */
+  readonly retryLater: (queue: string, planId: string) => void;
 };
 
 /**
  * Starts builtin attempts as soon as they are committed. The queue is in storage; memory holds only which plans have
- * something in it, and a timer for the next end of a backoff. Woken by commits, it never polls.
+ * something in it.
  */
-export class BuiltinDispatcher implements BackgroundService, EffectListener {
+export class BuiltinDispatcher implements BackgroundService {
   readonly #deps: BuiltinDispatcherDeps;
   readonly #ready = new ReadyRing();
   readonly #runs = new Set<Promise<void>>();
   #slotsTaken = 0;
   #isRunning = false;
-  #backoffAt: number | undefined;
-  #cancelBackoff: CancelTimer = () => {};
 
   constructor(deps: BuiltinDispatcherDeps) {
     this.#deps = deps;
   }
 
   async start(): Promise<void> {
-    if (this.#isRunning) return;
     this.#isRunning = true;
-    await this.#lookAround();
   }
 
   /** Tells running executors to stop and waits for them; their attempts are left for recovery. */
   async stop(): Promise<void> {
     this.#isRunning = false;
-    this.#cancelBackoff();
-    this.#backoffAt = undefined;
-    this.#deps.executions.abortAll({ kind: 'SERVER_STOPS', reason: 'the server stops' });
+    this.#deps.executions.abortAll(new AbortCause('SERVER_STOPS', 'the server stops'));
     while (this.#runs.size > 0) await Promise.all(this.#runs);
   }
 
-  effectsDue(planId: string, effects: EditEffects): void {
-    for (const { executionId, reason } of effects.stops) {
-      this.#deps.executions.abort(executionId, { kind: 'ORDERED', reason });
-    }
-    if (effects.nextAvailableAt !== undefined) this.#wakeAt(effects.nextAvailableAt);
-    if (effects.isReady) this.#wake(planId);
+  /** The plan has builtin attempts to start. */
+  available(planId: string): void {
+    this.#ready.add(planId);
+    this.#fill();
   }
 
   /**
@@ -83,11 +72,6 @@ export class BuiltinDispatcher implements BackgroundService, EffectListener {
     });
     if (claimed === undefined || !this.#isRunning) executions.remove(executionId);
     else this.#track(this.#execute(claimed, signal).finally(() => executions.remove(executionId)));
-  }
-
-  #wake(planId: string): void {
-    this.#ready.add(planId);
-    this.#fill();
   }
 
   /** Starts claims while slots are free and plans are ready; claims made in one turn share a commit. */
@@ -115,7 +99,7 @@ export class BuiltinDispatcher implements BackgroundService, EffectListener {
     try {
       const claimed = await this.#claim(planId, executionId);
       if (claimed === undefined || !this.#isRunning) return;
-      this.#wake(planId);
+      this.available(planId);
       await this.#execute(claimed, signal);
     } finally {
       executions.remove(executionId);
@@ -125,7 +109,7 @@ export class BuiltinDispatcher implements BackgroundService, EffectListener {
   }
 
   async #claim(planId: string, executionId: string): Promise<ClaimedTask | undefined> {
-    const { editor, clock, log } = this.#deps;
+    const { editor, clock, log, retryLater } = this.#deps;
     try {
       return await editor.edit(
         planId,
@@ -138,44 +122,16 @@ export class BuiltinDispatcher implements BackgroundService, EffectListener {
     } catch (error) {
       if (error instanceof AppError && error.reason === 'WORK_PLAN_NOT_FOUND') return undefined;
       log.warn({ work_plan_id: planId, err: error }, 'a builtin attempt can not be started yet');
-      this.#wakeAt(this.#deps.clock.now() + RETRY_MS);
+      retryLater(BUILTIN_QUEUE, planId);
       return undefined;
     }
   }
 
   #execute({ runnerType, task }: ClaimedTask, signal: AbortSignal): Promise<void> {
     const executor = this.#deps.executors.get(runnerType);
-    const run = new ExecutionRun(this.#deps, runnerType, task);
+    const run = new ExecutionRun(this.#deps, task);
     const usable = executor?.enabled ? executor : unusableExecutor(runnerType, executor);
     return run.run(usable, signal, () => !this.#isRunning);
-  }
-
-  /** Has the dispatcher look for available attempts at this time; an earlier wake-up stands. */
-  #wakeAt(at: number): void {
-    if (!this.#isRunning || (this.#backoffAt !== undefined && this.#backoffAt <= at)) return;
-    this.#cancelBackoff();
-    this.#backoffAt = at;
-    this.#cancelBackoff = this.#deps.clock.after(at - this.#deps.clock.now(), () => {
-      this.#backoffAt = undefined;
-      this.#track(this.#lookAround());
-    });
-  }
-
-  /** Finds every plan with available attempts, and when the next backoff ends. */
-  async #lookAround(): Promise<void> {
-    const { storage, clock, log } = this.#deps;
-    try {
-      const now = clock.now();
-      const { plans, next } = await storage.read(async ({ builtinQueue }) => ({
-        plans: await builtinQueue.plansWithAvailable(now),
-        next: await builtinQueue.nextAvailableAt(now),
-      }));
-      for (const planId of plans) this.#wake(planId);
-      if (next !== undefined) this.#wakeAt(next);
-    } catch (error) {
-      log.warn({ err: error }, 'the queue of builtin attempts can not be read yet');
-      this.#wakeAt(clock.now() + RETRY_MS);
-    }
   }
 }
 

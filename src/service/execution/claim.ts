@@ -1,58 +1,93 @@
 import { invariant } from '../../domain/error.ts';
-import type { AttemptKey } from '../../storage/attempt-repository.ts';
+import { BUILTIN_QUEUE } from '../../domain/queue.ts';
+import { type Handover, handOver } from '../edit/attempt-life.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
 import type { AttemptDraft, StageDraft } from '../edit/stage-draft.ts';
 import type { ExecutionTask } from '../executor/executor.ts';
+import type { LiveAttempt } from './live-attempt.ts';
+import type { RunnerTask } from './runner-calls.ts';
 
 /** An attempt that the server took out of the queue, and who is to execute it. */
 export type ClaimedTask = { readonly runnerType: string; readonly task: ExecutionTask };
 
-/** PENDING → RUNNING, held by a new execution id. */
+/** PENDING → RUNNING in this process, held by a new execution id. */
 export async function claimAttempt(
   edit: PlanEdit,
   stage: StageDraft,
   attempt: AttemptDraft,
   executionId: string,
 ): Promise<ClaimedTask> {
-  const { planId, stageId, idx } = attempt.current;
-  edit.changeAttempt(stage, attempt, {
-    state: 'RUNNING',
-    processUid: executionId,
-    executionId,
-    startedAt: edit.origin.at,
-  });
-  const args = (await edit.uow.stages.args(planId, stageId)) ?? {};
-  const assignments = await edit.uow.stages.assignments(planId, stageId);
-  return {
-    runnerType: stage.current.runnerType,
-    task: {
-      executionId,
-      planId,
-      stageId,
-      attemptIdx: idx,
-      args,
-      assignedCheckIds: assignments.map(({ targetCheckId }) => targetCheckId),
-    },
-  };
+  handOver(edit, stage, attempt, { executionId, dispatch: 'BUILTIN', runnerId: undefined });
+  return { runnerType: stage.current.runnerType, task: await taskOf(edit, attempt, executionId) };
 }
 
 /** Claims the plan's longest waiting builtin attempt; undefined when none is available at `now`. */
 export async function claimNext(edit: PlanEdit, executionId: string, now: number): Promise<ClaimedTask | undefined> {
-  const key = await edit.uow.builtinQueue.nextAvailable(edit.before.id, now);
-  if (key === undefined) return undefined;
-  const stage = await edit.knownStage(key.stageId);
-  const attempt = await edit.liveAttempt(stage);
-  invariant(attempt.current.idx === key.idx, `queued attempt ${key.idx} of ${key.stageId} is not the last`);
-  return claimAttempt(edit, stage, attempt, executionId);
+  const [next] = await queued(edit, BUILTIN_QUEUE, now, 1);
+  return next && claimAttempt(edit, next.stage, next.attempt, executionId);
 }
 
-/** The stage and its live attempt, if the attempt with this key is still the live one. */
-export async function liveAttemptOf(
+/**
+ * Hands the plan's longest waiting attempts of a queue to runners, one each in the order given; answers what each is to
+ * do, for as many as there are attempts available at `now`.
+ */
+export async function reserve(
   edit: PlanEdit,
-  key: AttemptKey,
-): Promise<{ readonly stage: StageDraft; readonly attempt: AttemptDraft } | undefined> {
-  const stage = await edit.stage(key.stageId);
-  if (stage === undefined || stage.current.state !== 'ATTEMPTING' || stage.current.attemptCount !== key.idx)
-    return undefined;
-  return { stage, attempt: await edit.liveAttempt(stage) };
+  queue: string,
+  takers: readonly Handover[],
+  now: number,
+): Promise<readonly RunnerTask[]> {
+  const tasks: RunnerTask[] = [];
+  const waiting = await queued(edit, queue, now, takers.length);
+  for (const [index, { stage, attempt }] of waiting.entries()) {
+    const to = takers[index];
+    if (to === undefined) break;
+    handOver(edit, stage, attempt, to);
+    tasks.push(await runnerTask(edit, stage, attempt, to.executionId));
+  }
+  return tasks;
+}
+
+async function queued(edit: PlanEdit, queue: string, now: number, limit: number): Promise<readonly LiveAttempt[]> {
+  const waiting: LiveAttempt[] = [];
+  for (const key of await edit.uow.queues.available(queue, edit.before.id, now, limit)) {
+    const stage = await edit.knownStage(key.stageId);
+    const attempt = await edit.liveAttempt(stage);
+    invariant(attempt.current.idx === key.idx, `queued attempt ${key.idx} of ${key.stageId} is not the last`);
+    waiting.push({ stage, attempt });
+  }
+  return waiting;
+}
+
+async function taskOf(edit: PlanEdit, { current }: AttemptDraft, executionId: string): Promise<ExecutionTask> {
+  const { planId, stageId, idx } = current;
+  const args = (await edit.uow.stages.args(planId, stageId)) ?? {};
+  const assignments = await edit.uow.stages.assignments(planId, stageId);
+  const assignedCheckIds = assignments.map(({ targetCheckId }) => targetCheckId);
+  return { executionId, planId, stageId, attemptIdx: idx, args, assignedCheckIds };
+}
+
+/** What a runner is told about the attempt that it has, or is about to get. */
+export async function runnerTask(
+  edit: PlanEdit,
+  stage: StageDraft,
+  attempt: AttemptDraft,
+  executionId: string,
+): Promise<RunnerTask> {
+  const task = await taskOf(edit, attempt, executionId);
+  const checkOptions = [];
+  for (const checkId of task.assignedCheckIds) {
+    const { kind } = (await edit.knownCheck(checkId)).current;
+    checkOptions.push({ checkId, kind, options: (await edit.uow.checks.options(edit.before.id, checkId)) ?? {} });
+  }
+  const { deadline } = attempt.current;
+  invariant(deadline, `attempt ${task.attemptIdx} of ${task.stageId} was handed out without a deadline`);
+  return {
+    ...task,
+    checkOptions,
+    deadline,
+    runnerType: stage.current.runnerType,
+    metadata: edit.plan.metadata,
+    heartbeatTimeoutMs: stage.current.policy.heartbeatTimeoutMs,
+  };
 }

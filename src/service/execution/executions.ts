@@ -1,11 +1,19 @@
-/** Why an execution is aborted. `stopping` = the server itself stops: the attempt is left as it is, for recovery. */
-export type AbortCause = { readonly kind: 'ORDERED' | 'SERVER_STOPS'; readonly reason: string };
+/** Why an execution is aborted. SERVER_STOPS: the attempt is left as it is, for recovery. */
+export class AbortCause {
+  readonly kind: 'CANCEL' | 'TIMEOUT' | 'SERVER_STOPS';
+  readonly reason: string;
+
+  constructor(kind: AbortCause['kind'], reason: string) {
+    this.kind = kind;
+    this.reason = reason;
+  }
+}
 
 /** The executions that run in this process, by execution id. */
 export class Executions {
   readonly #running = new Map<string, AbortController>();
 
-  /** Registers an execution; the signal is aborted when it is to stop. */
+  /** Registers an execution; the signal is aborted when it is to stop, with an AbortCause as reason. */
   add(executionId: string): AbortSignal {
     const controller = new AbortController();
     this.#running.set(executionId, controller);

@@ -2,6 +2,10 @@
 export class ReadyRing {
   readonly #plans = new Set<string>();
 
+  get size(): number {
+    return this.#plans.size;
+  }
+
   /** Adds a plan at the back; one that waits already keeps its place. */
   add(planId: string): void {
     this.#plans.add(planId);

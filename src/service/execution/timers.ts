@@ -1,35 +1,42 @@
 import type { Logger } from '../../domain/logger.ts';
 import type { CancelTimer, Clock } from '../../domain/ports.ts';
-import type { AttemptKey } from '../../storage/attempt-repository.ts';
+import type { DueTimers } from '../../storage/attempt-repository.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { endCancelled } from '../edit/cancel.ts';
 import type { EditEffects } from '../edit/edit-effects.ts';
 import type { Editor, EffectListener } from '../edit/editor.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
 import type { BackgroundService } from '../orchestrator.ts';
-import { liveAttemptOf } from './claim.ts';
+import { type BeatSource, meetDeadlines } from './deadlines.ts';
+import { liveAttemptOf } from './live-attempt.ts';
+import { timeOutStage } from './time-out.ts';
 
 /** Deadlines handled at a time. */
 const BATCH = 256;
 const RETRY_MS = 1000;
+
+/** A round so late means that the loop was held: what was sent in the meantime has not been read yet. */
+const LATE_MS = 250;
+const LONGEST_PATIENCE_MS = 1000;
 
 export type TimersDeps = {
   readonly storage: Storage;
   readonly editor: Editor;
   readonly clock: Clock;
   readonly log: Logger;
+  readonly beats: BeatSource;
 };
 
-/** What one round of the timers did. `late` ones met an attempt that had moved on: a no-op. */
+/** What one round of the timers did. `late` ones met an attempt or a stage that had moved on: a no-op. */
 export type TimerRound = { readonly fired: number; readonly late: number };
 
 /**
- * Acts on the deadlines that are persisted with attempts. The next one due is found by index; memory holds a single
- * timer for it, armed by commits and after each round.
+ * Acts on the deadlines that are persisted with attempts and stages. The next one due is found by index; memory holds a
+ * single timer for it, armed by commits and after each round.
  */
 export class Timers implements BackgroundService, EffectListener {
   readonly #deps: TimersDeps;
   #isRunning = false;
+  #startedAt = 0;
   #armedFor: number | undefined;
   #disarm: CancelTimer = () => {};
   #round: Promise<void> = Promise.resolve();
@@ -41,6 +48,7 @@ export class Timers implements BackgroundService, EffectListener {
   async start(): Promise<void> {
     if (this.#isRunning) return;
     this.#isRunning = true;
+    this.#startedAt = this.#deps.clock.now();
     this.#schedule();
     await this.#round;
   }
@@ -58,28 +66,59 @@ export class Timers implements BackgroundService, EffectListener {
 
   /** Handles every deadline that is not after `now`. */
   async runOnce(now: number): Promise<TimerRound> {
-    const { storage, editor } = this.#deps;
     let fired = 0;
     let late = 0;
     for (;;) {
-      const due = await storage.read((snapshot) => snapshot.timers.due(now, BATCH));
-      const results = await Promise.all(due.map((key) => fire(editor, key, now)));
+      const due = await this.#deps.storage.read((snapshot) => snapshot.timers.due(now, BATCH));
+      const results = await Promise.all(this.#fireAll(due, now));
       const acted = results.filter((didAct) => didAct).length;
       fired += acted;
       late += results.length - acted;
+      const isFull = due.attempts.length === BATCH || due.stages.length === BATCH;
       // Deadlines that nobody acts on stay due: another look at them would find the same ones for ever.
-      if (due.length < BATCH || acted === 0) return { fired, late };
+      if (!isFull || acted === 0) return { fired, late };
     }
+  }
+
+  #fireAll({ attempts, stages }: DueTimers, now: number): readonly Promise<boolean>[] {
+    return [
+      ...attempts.map((key) =>
+        this.#fire(key.planId, async (edit) => {
+          const live = await liveAttemptOf(edit, key);
+          return live !== undefined && meetDeadlines(edit, live, now, this.#startedAt, this.#deps.beats);
+        }),
+      ),
+      ...stages.map(({ planId, stageId }) =>
+        this.#fire(planId, async (edit) => {
+          const stage = await edit.stage(stageId);
+          return stage !== undefined && timeOutStage(edit, stage);
+        }),
+      ),
+    ];
+  }
+
+  /** Answers whether the deadline still meant something. */
+  #fire(planId: string, meet: (edit: PlanEdit) => Promise<boolean>): Promise<boolean> {
+    const work = { change: meet, answer: async (_saved: unknown, acted: boolean) => acted };
+    return this.#deps.editor.edit(planId, { actor: 'server', reason: '' }, work);
   }
 
   #arm(at: number): void {
     if (!this.#isRunning || (this.#armedFor !== undefined && this.#armedFor <= at)) return;
+    const { clock } = this.#deps;
     this.#disarm();
     this.#armedFor = at;
-    this.#disarm = this.#deps.clock.after(at - this.#deps.clock.now(), () => {
+    this.#disarm = clock.after(at - clock.now(), () => {
       this.#armedFor = undefined;
-      this.#schedule();
+      const lateness = clock.now() - at;
+      if (lateness >= LATE_MS) this.#beFair(lateness);
+      else this.#schedule();
     });
+  }
+
+  /** Gives signs of life that wait to be read the time that the server took from them. */
+  #beFair(lateness: number): void {
+    this.#disarm = this.#deps.clock.after(Math.min(lateness, LONGEST_PATIENCE_MS), () => this.#schedule());
   }
 
   /** Queues a round behind the one that may be running. */
@@ -100,25 +139,4 @@ export class Timers implements BackgroundService, EffectListener {
       this.#arm(clock.now() + RETRY_MS);
     }
   }
-}
-
-/** Answers whether the deadline still meant something. */
-function fire(editor: Editor, key: AttemptKey, now: number): Promise<boolean> {
-  return editor.edit(
-    key.planId,
-    { actor: 'server', reason: '' },
-    {
-      change: (edit) => meetDeadline(edit, key, now),
-      answer: async (_saved, acted) => acted,
-    },
-  );
-}
-
-async function meetDeadline(edit: PlanEdit, key: AttemptKey, now: number): Promise<boolean> {
-  const live = await liveAttemptOf(edit, key);
-  if (live === undefined) return false;
-  const { cancelBy } = live.attempt.current;
-  if (cancelBy === undefined || cancelBy > now) return false;
-  await endCancelled(edit, live.stage, live.stage.current.cancelReason);
-  return true;
 }

@@ -1,5 +1,5 @@
-import type { CheckState } from '../../domain/check.ts';
 import type { JsonObject } from '../../domain/json.ts';
+import type { CheckUpdate, FailureWrite } from '../requests.ts';
 
 /** What an executor is asked to do: one attempt of a stage. */
 export type ExecutionTask = {
@@ -18,22 +18,13 @@ export type ProgressReport = {
   readonly details?: JsonObject;
 };
 
-/** What an attempt found out about one check. Without a state the check is not moved. */
-export type CheckUpdate = {
-  readonly checkId: string;
-  readonly state: CheckState | undefined;
-  readonly data: JsonObject | undefined;
-  readonly finalize: boolean;
-  readonly failure: { readonly message: string; readonly reason: string } | undefined;
-};
-
 /** How an attempt ended, in its executor's words. */
 export type ExecutionAnswer = {
   readonly checkUpdates: readonly CheckUpdate[];
   /** Merged into the attempt's details. */
   readonly details: JsonObject | undefined;
   /** Undefined = COMPLETE. With a failure the attempt is INCOMPLETE. */
-  readonly failure: { readonly message: string; readonly reason: string } | undefined;
+  readonly failure: FailureWrite | undefined;
   /** With a failure: no further attempt is made. */
   readonly verdict: boolean;
 };

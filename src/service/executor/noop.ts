@@ -1,8 +1,9 @@
 import { parseDuration } from '../../domain/duration.ts';
 import { isJsonObject, type JsonObject, type JsonValue } from '../../domain/json.ts';
 import type { Clock } from '../../domain/ports.ts';
+import type { CheckUpdate } from '../requests.ts';
 import { ArgsReader, type ArgsReading, asString, requireArgs } from './args-reader.ts';
-import type { CheckUpdate, ExecutionAnswer, ExecutionContext, ExecutionTask, Executor } from './executor.ts';
+import type { ExecutionAnswer, ExecutionContext, ExecutionTask, Executor } from './executor.ts';
 
 type NoopArgs = {
   /** Check id → data of the result to write. */

@@ -1,4 +1,5 @@
 import { AppError } from '../../domain/error.ts';
+import { beat } from '../edit/attempt-life.ts';
 import { stageNotFound } from '../edit/editor.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
 import type { StageDraft } from '../edit/stage-draft.ts';
@@ -10,6 +11,7 @@ export async function resolveAttemptRef(edit: PlanEdit, ref: AttemptRef | undefi
   const stage = await edit.stage(ref.stageId);
   if (stage === undefined) throw stageNotFound(edit.before.id, ref.stageId);
   await assertLiveAttempt(edit, stage, ref.attemptIdx, ref.processUid);
+  if (ref.processUid !== '') beat(edit, stage, await edit.liveAttempt(stage));
   return stage;
 }
 

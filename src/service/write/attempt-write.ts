@@ -3,6 +3,7 @@ import { attemptMachine } from '../../domain/attempt-machine.ts';
 import { AppError, invalidField } from '../../domain/error.ts';
 import { type Failure, sameFailure } from '../../domain/failure.ts';
 import { jsonEqual, mergePatch } from '../../domain/json.ts';
+import { beat, moveOn } from '../edit/attempt-life.ts';
 import { addProgress, mergeDetails } from '../edit/attempt-record.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
 import { failureOf } from '../edit/result-record.ts';
@@ -27,7 +28,13 @@ export async function writeAttempt(context: WriteContext, op: StageOp): Promise<
   const end = await endOf(edit, op, attempt);
   if (end === undefined) return;
   assertWriterMay(attemptMachine, attemptName(stage), attempt.current.state, end.state);
-  await endAttempt(edit, stage, attempt, end, write.state === 'FINAL');
+  await endAttempt(edit, stage, attempt, end, { force: write.state === 'FINAL', ...stopOf(attempt, write) });
+}
+
+/** An executor that ends its attempt itself need not be told to stop; a command that runs on in the server is ended. */
+function stopOf({ current }: AttemptDraft, { currentAttempt }: StageOp['write']): { readonly stop?: string } {
+  const isByHolder = current.processUid !== undefined && currentAttempt?.processUid === current.processUid;
+  return isByHolder && current.dispatch !== 'BUILTIN' ? {} : { stop: 'the attempt has ended' };
 }
 
 /** Everything of an attempt write but the end. */
@@ -41,6 +48,7 @@ async function feedAttempt(
   const { draft: stage } = op;
   await assertLiveAttempt(edit, stage, write.attemptIdx ?? 0, '');
   claim(edit, op, attempt, write);
+  if (write.processUid !== '') beat(edit, stage, attempt);
   if (write.details !== undefined) {
     await mergeDetails(edit, stage, attempt, write.details, context.rules.limits.jsonBytes);
   }
@@ -64,8 +72,7 @@ function claim(edit: PlanEdit, op: StageOp, attempt: AttemptDraft, write: Attemp
     throw invalidField([...path, 'currentAttempt', 'processUid'], message, 'PROCESS_UID_REQUIRED');
   }
   assertWriterMay(attemptMachine, attemptName(stage), state, wanted);
-  if (wanted === 'COMPLETE' || wanted === 'INCOMPLETE') return;
-  edit.changeAttempt(stage, attempt, { state: wanted, ...(wanted === 'RUNNING' ? { startedAt: edit.origin.at } : {}) });
+  if (wanted === 'SCHEDULED' || wanted === 'RUNNING') moveOn(edit, stage, attempt, wanted);
 }
 
 function wantedState(write: AttemptWrite): AttemptState | undefined {

@@ -94,6 +94,7 @@ function declareStage(
     parentStageId: parent?.current.id ?? '',
     cancelledAt: undefined,
     cancelReason: '',
+    timedOut: false,
     attemptCount: 0,
     openChildren: 0,
     hasContinuationGroup: false,

@@ -1,4 +1,4 @@
-import { isBuiltin } from '../../domain/stage.ts';
+import { queueOf } from '../../domain/queue.ts';
 import type { AttemptKey, AttemptReader, AttemptRepository } from '../attempt-repository.ts';
 import {
   attemptColumns,
@@ -21,6 +21,9 @@ export function attemptReader(statements: Statements): AttemptReader {
       .where('idx', '=', arg('idx'))
       .compile(),
   );
+  const findExecution = statements.prepare((db, arg: Arg<{ executionId: string }>) =>
+    db.selectFrom('stage_attempts').select(attemptColumns).where('execution_id', '=', arg('executionId')).compile(),
+  );
   const details = statements.prepare((db, arg: Arg<AttemptKey>) =>
     db
       .selectFrom('stage_attempts')
@@ -35,6 +38,10 @@ export function attemptReader(statements: Statements): AttemptReader {
       const row = get.get(key);
       return row && fromAttemptRow(row);
     },
+    async findExecution(executionId) {
+      const row = findExecution.get({ executionId });
+      return row && fromAttemptRow(row);
+    },
     async details(key) {
       return fromJson(details.get(key)?.details_json ?? null);
     },
@@ -42,7 +49,7 @@ export function attemptReader(statements: Statements): AttemptReader {
 }
 
 export function attemptRepository(statements: Statements): AttemptRepository {
-  const insert = statements.insert('stage_attempts', [...attemptColumns, 'due_at', 'runner_type', 'builtin']);
+  const insert = statements.insert('stage_attempts', [...attemptColumns, 'due_at', 'runner_type', 'queue']);
   const update = statements.prepare((db, arg: Arg<StoredAttemptRow>) =>
     db
       .updateTable('stage_attempts')
@@ -53,6 +60,7 @@ export function attemptRepository(statements: Statements): AttemptRepository {
         failure_reason: arg('failure_reason'),
         failure_at: arg('failure_at'),
         execution_id: arg('execution_id'),
+        dispatch: arg('dispatch'),
         runner_id: arg('runner_id'),
         updated_at: arg('updated_at'),
         started_at: arg('started_at'),
@@ -61,6 +69,8 @@ export function attemptRepository(statements: Statements): AttemptRepository {
         deadline: arg('deadline'),
         heartbeat_by: arg('heartbeat_by'),
         cancel_by: arg('cancel_by'),
+        confirm_by: arg('confirm_by'),
+        answer_digest: arg('answer_digest'),
         progress_percent: arg('progress_percent'),
         progress_count: arg('progress_count'),
         block_new_attempts: arg('block_new_attempts'),
@@ -99,8 +109,9 @@ export function attemptRepository(statements: Statements): AttemptRepository {
   );
   return {
     ...attemptReader(statements),
-    async insert({ attempt, runnerType }) {
-      insert.run({ ...toAttemptRow(attempt), runner_type: runnerType, builtin: Number(isBuiltin(runnerType)) });
+    async insert({ attempt, runnerType, mode }) {
+      const queue = queueOf(runnerType, mode) ?? null;
+      insert.run({ ...toAttemptRow(attempt), runner_type: runnerType, queue });
     },
     async update(attempt) {
       update.runOnOne(toAttemptRow(attempt));

@@ -1,21 +1,28 @@
 import type { Attempt, ProgressEntry } from '../../domain/attempt.ts';
 import { attemptDueAt } from '../../domain/due.ts';
-import { attemptStateCodes } from './codes.ts';
+import type { AttemptKey } from '../attempt-repository.ts';
+import { attemptStateCodes, dispatchKindCodes } from './codes.ts';
 import { fromFailureColumns, toFailureColumns } from './failure-columns.ts';
 import { fromJson } from './json-column.ts';
 import type { Schema } from './schema.ts';
 
+/** The columns that name an attempt. */
+export const attemptKeyColumns = ['work_plan_id', 'stage_id', 'idx'] as const;
+
+export function fromAttemptKeyRow(row: Pick<Schema['stage_attempts'], (typeof attemptKeyColumns)[number]>): AttemptKey {
+  return { planId: row.work_plan_id, stageId: row.stage_id, idx: row.idx };
+}
+
 /** The columns that make an attempt; details and bookkeeping apart. */
 export const attemptColumns = [
-  'work_plan_id',
-  'stage_id',
-  'idx',
+  ...attemptKeyColumns,
   'state',
   'process_uid',
   'failure_message',
   'failure_reason',
   'failure_at',
   'execution_id',
+  'dispatch',
   'runner_id',
   'created_at',
   'updated_at',
@@ -25,6 +32,8 @@ export const attemptColumns = [
   'deadline',
   'heartbeat_by',
   'cancel_by',
+  'confirm_by',
+  'answer_digest',
   'progress_percent',
   'progress_count',
   'block_new_attempts',
@@ -44,6 +53,7 @@ export function toAttemptRow(attempt: Attempt): StoredAttemptRow {
     process_uid: attempt.processUid ?? null,
     ...toFailureColumns(attempt.failure),
     execution_id: attempt.executionId ?? null,
+    dispatch: dispatchKindCodes.encodeOptional(attempt.dispatch),
     runner_id: attempt.runnerId ?? null,
     created_at: attempt.createdAt,
     updated_at: attempt.updatedAt,
@@ -53,6 +63,8 @@ export function toAttemptRow(attempt: Attempt): StoredAttemptRow {
     deadline: attempt.deadline ?? null,
     heartbeat_by: attempt.heartbeatBy ?? null,
     cancel_by: attempt.cancelBy ?? null,
+    confirm_by: attempt.confirmBy ?? null,
+    answer_digest: attempt.answerDigest ?? null,
     progress_percent: attempt.progressPercent,
     progress_count: attempt.progressCount,
     block_new_attempts: Number(attempt.blockNewAttempts),
@@ -62,13 +74,12 @@ export function toAttemptRow(attempt: Attempt): StoredAttemptRow {
 
 export function fromAttemptRow(row: AttemptRow): Attempt {
   return {
-    planId: row.work_plan_id,
-    stageId: row.stage_id,
-    idx: row.idx,
+    ...fromAttemptKeyRow(row),
     state: attemptStateCodes.decode(row.state),
     processUid: row.process_uid ?? undefined,
     failure: fromFailureColumns(row),
     executionId: row.execution_id ?? undefined,
+    dispatch: dispatchKindCodes.decodeOptional(row.dispatch),
     runnerId: row.runner_id ?? undefined,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
@@ -78,6 +89,8 @@ export function fromAttemptRow(row: AttemptRow): Attempt {
     deadline: row.deadline ?? undefined,
     heartbeatBy: row.heartbeat_by ?? undefined,
     cancelBy: row.cancel_by ?? undefined,
+    confirmBy: row.confirm_by ?? undefined,
+    answerDigest: row.answer_digest ?? undefined,
     progressPercent: row.progress_percent,
     progressCount: row.progress_count,
     blockNewAttempts: row.block_new_attempts === 1,

@@ -1,5 +1,5 @@
 import { goalStates } from '../../domain/assignment.ts';
-import { attemptStates } from '../../domain/attempt.ts';
+import { attemptStates, dispatchKinds } from '../../domain/attempt.ts';
 import { checkStates } from '../../domain/check.ts';
 import { type GroupPurpose, predicates } from '../../domain/dependency/group.ts';
 import { invariant } from '../../domain/error.ts';
@@ -50,6 +50,8 @@ export const attemptStateCodes = new Codes(attemptStates, {
   COMPLETE: 30,
   INCOMPLETE: 40,
 });
+
+export const dispatchKindCodes = new Codes(dispatchKinds, { BUILTIN: 1, RUN: 2, RUN_ASYNC: 3, ACQUIRE: 4 });
 
 export const outcomeCodes = new Codes(outcomes, { SUCCEEDED: 1, FAILED: 2, CANCELLED: 3, SKIPPED: 4 });
 

@@ -1,15 +1,18 @@
 import type { Clock } from '../../domain/ports.ts';
 import type { Snapshot, UnitOfWork } from '../storage.ts';
-import { builtinQueue, timerQueue } from './attempt-queues.ts';
+import { attemptQueues } from './attempt-queues.ts';
 import { attemptReader, attemptRepository } from './attempt-repository.ts';
 import { checkReader, checkRepository } from './check-repository.ts';
 import { dependencyReader, dependencyRepository } from './dependency-repository.ts';
 import { eventReader, eventRepository } from './event-repository.ts';
+import { heldAttempts } from './held-attempts.ts';
 import { nodeReader } from './node-reader.ts';
 import { requestRepository } from './request-repository.ts';
 import { resultRepository } from './result-repository.ts';
+import { runnerReader, runnerRepository } from './runner-repository.ts';
 import { stageReader, stageRepository } from './stage-repository.ts';
 import type { Statements } from './statements.ts';
+import { timerQueue } from './timer-queue.ts';
 import { workPlanReader, workPlanRepository } from './work-plan-repository.ts';
 
 /** What a unit of work gets, but for its own effects. */
@@ -27,8 +30,10 @@ export function repositories(statements: Statements, clock: Clock): Repositories
     events: eventRepository(statements),
     requests: requestRepository(statements),
     nodes: nodeReader(statements),
-    builtinQueue: builtinQueue(statements),
+    queues: attemptQueues(statements),
+    held: heldAttempts(statements),
     timers: timerQueue(statements),
+    runners: runnerRepository(statements),
   };
 }
 
@@ -42,7 +47,9 @@ export function snapshotReaders(statements: Statements): Snapshot {
     dependencies: dependencyReader(statements),
     events: eventReader(statements),
     nodes: nodeReader(statements),
-    builtinQueue: builtinQueue(statements),
+    queues: attemptQueues(statements),
+    held: heldAttempts(statements),
     timers: timerQueue(statements),
+    runners: runnerReader(statements),
   };
 }

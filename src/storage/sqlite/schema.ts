@@ -87,6 +87,8 @@ type StagesTable = {
   readonly attempt_count: number;
   readonly open_children: number;
   readonly has_continuation_group: Flag;
+  readonly timed_out: Flag;
+  readonly due_at: number | null;
 };
 
 type StageAssignmentsTable = {
@@ -122,7 +124,10 @@ type StageAttemptsTable = {
   readonly progress_count: number;
   readonly block_new_attempts: Flag;
   readonly runner_type: string;
-  readonly builtin: Flag;
+  readonly queue: string | null;
+  readonly dispatch: number | null;
+  readonly confirm_by: number | null;
+  readonly answer_digest: string | null;
 };
 
 type AttemptProgressTable = {
@@ -191,6 +196,20 @@ type RequestsTable = {
   readonly created_at: number;
 };
 
+type StageRunnersTable = {
+  readonly registration_id: string;
+  readonly runner_id: string;
+  readonly runner_type: string;
+  readonly address: string;
+  readonly modes: number;
+  readonly max_concurrent: number;
+  readonly ttl_ms: number;
+  readonly metadata_json: string;
+  readonly registered_at: number;
+  readonly renewed_at: number;
+  readonly expires_at: number;
+};
+
 /** The rows as the latest migration leaves them: what queries are typed against. */
 export type Schema = {
   readonly work_plans: WorkPlansTable;
@@ -205,4 +224,5 @@ export type Schema = {
   readonly dependencies: DependenciesTable;
   readonly events: EventsTable;
   readonly requests: RequestsTable;
+  readonly stage_runners: StageRunnersTable;
 };

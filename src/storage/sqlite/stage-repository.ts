@@ -55,7 +55,7 @@ export function stageReader(statements: Statements): StageReader {
 }
 
 export function stageRepository(statements: Statements): StageRepository {
-  const insert = statements.insert('stages', [...stageColumns, 'args_json']);
+  const insert = statements.insert('stages', [...stageColumns, 'due_at', 'args_json']);
   const insertAssignment = statements.insert('stage_assignments', [
     'work_plan_id',
     'stage_id',
@@ -72,6 +72,8 @@ export function stageRepository(statements: Statements): StageRepository {
         concluded_reason: arg('concluded_reason'),
         cancelled_at: arg('cancelled_at'),
         cancel_reason: arg('cancel_reason'),
+        timed_out: arg('timed_out'),
+        due_at: arg('due_at'),
         attempt_count: arg('attempt_count'),
         open_children: arg('open_children'),
         has_continuation_group: arg('has_continuation_group'),

@@ -1,4 +1,5 @@
 import type { Assignment } from '../../domain/assignment.ts';
+import { stageDueAt } from '../../domain/due.ts';
 import type { Stage } from '../../domain/stage.ts';
 import { concludedReasonCodes, executionModeCodes, goalStateCodes, outcomeCodes, stageStateCodes } from './codes.ts';
 import type { Schema } from './schema.ts';
@@ -22,6 +23,7 @@ export const stageColumns = [
   'parent_stage_id',
   'cancelled_at',
   'cancel_reason',
+  'timed_out',
   'attempt_count',
   'open_children',
   'has_continuation_group',
@@ -32,6 +34,9 @@ export const stageColumns = [
 ] as const;
 
 export type StageRow = Pick<Schema['stages'], (typeof stageColumns)[number]>;
+
+/** A stage's row with the time of its next timer, which follows from the rest. */
+export type StoredStageRow = StageRow & Pick<Schema['stages'], 'due_at'>;
 
 /** The columns of a stage that can change. */
 export type StageChangeRow = ReturnType<typeof toStageChangeRow>;
@@ -45,6 +50,8 @@ export function toStageChangeRow(stage: Stage) {
     concluded_reason: concludedReasonCodes.encodeOptional(stage.concludedReason),
     cancelled_at: stage.cancelledAt ?? null,
     cancel_reason: stage.cancelReason,
+    timed_out: Number(stage.timedOut),
+    due_at: stageDueAt(stage) ?? null,
     attempt_count: stage.attemptCount,
     open_children: stage.openChildren,
     has_continuation_group: Number(stage.hasContinuationGroup),
@@ -54,7 +61,7 @@ export function toStageChangeRow(stage: Stage) {
   };
 }
 
-export function toStageRow(stage: Stage): StageRow {
+export function toStageRow(stage: Stage): StoredStageRow {
   const { policy } = stage;
   return {
     ...toStageChangeRow(stage),
@@ -93,6 +100,7 @@ export function fromStageRow(row: StageRow): Stage {
     parentStageId: row.parent_stage_id ?? '',
     cancelledAt: row.cancelled_at ?? undefined,
     cancelReason: row.cancel_reason,
+    timedOut: row.timed_out === 1,
     attemptCount: row.attempt_count,
     openChildren: row.open_children,
     hasContinuationGroup: row.has_continuation_group === 1,

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../../domain/json.ts';
-import type { CheckUpdate, ExecutionAnswer } from '../executor.ts';
+import type { CheckUpdate } from '../../requests.ts';
+import type { ExecutionAnswer } from '../executor.ts';
 import type { ResultMode } from './args.ts';
 import type { CommandEnd } from './command.ts';
 

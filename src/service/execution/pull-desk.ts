@@ -1,0 +1,124 @@
+import type { CancelTimer, Clock } from '../../domain/ports.ts';
+import type { RunnerTask } from './runner-calls.ts';
+
+/** One AcquireStageExecutions call that waits for work. It is answered with all that is being reserved for it at a time. */
+export class Waiter {
+  readonly runnerId: string;
+  readonly runnerTypes: ReadonlySet<string>;
+  readonly #result = Promise.withResolvers<readonly RunnerTask[]>();
+  readonly #got: RunnerTask[] = [];
+  readonly #onTask: (task: RunnerTask) => void;
+  #free: number;
+  #pending = 0;
+  #isOpen = true;
+  #isOverdue = false;
+
+  /** `onTask` is told of each task when it has been reserved. */
+  constructor(
+    runnerId: string,
+    runnerTypes: readonly string[],
+    maxExecutions: number,
+    onTask: (task: RunnerTask) => void,
+  ) {
+    this.#onTask = onTask;
+    this.runnerId = runnerId;
+    this.runnerTypes = new Set(runnerTypes);
+    this.#free = maxExecutions;
+  }
+
+  /** What it gets: empty when its time was up before there was anything. */
+  get tasks(): Promise<readonly RunnerTask[]> {
+    return this.#result.promise;
+  }
+
+  /** Whether it takes one more. */
+  get hasRoom(): boolean {
+    return this.#isOpen && this.#free > 0;
+  }
+
+  /** One of its places is being filled. */
+  hold(): void {
+    this.#free -= 1;
+    this.#pending += 1;
+  }
+
+  /** There was nothing for a place. */
+  free(): void {
+    this.#free += 1;
+    this.#pending -= 1;
+    this.#settle();
+  }
+
+  /** Hands over what was reserved for a place; false when the call has ended meanwhile: then nobody has it. */
+  deliver(task: RunnerTask): boolean {
+    if (!this.#isOpen) return false;
+    this.#got.push(task);
+    this.#onTask(task);
+    this.#pending -= 1;
+    this.#settle();
+    return true;
+  }
+
+  /** Its time to wait is over; what is being reserved still comes. */
+  timeUp(): void {
+    this.#isOverdue = true;
+    this.#settle();
+  }
+
+  /** The call has ended. */
+  close(): void {
+    this.#isOpen = false;
+    this.#result.resolve(this.#got);
+  }
+
+  /** In a moment: what one queue left over may be filled from another one right now. */
+  #settle(): void {
+    queueMicrotask(() => {
+      if (this.#pending === 0 && (this.#got.length > 0 || this.#isOverdue)) this.close();
+    });
+  }
+}
+
+/** The runners that wait for work, in the order in which they came. */
+export class PullDesk {
+  readonly #clock: Clock;
+  readonly #waiters = new Set<Waiter>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /**
+   * Lets a call wait until it gets something, its time is up, or it is given up. `lookAround` is called when it waits, to
+   * find what is there already.
+   */
+  async wait(waiter: Waiter, waitMs: number, signal: AbortSignal, lookAround: () => void) {
+    if (signal.aborted) return [];
+    const close = (): void => waiter.close();
+    const timeUp = (): void => waiter.timeUp();
+    let cancel: CancelTimer = () => {};
+    signal.addEventListener('abort', close, { once: true });
+    this.#waiters.add(waiter);
+    try {
+      lookAround();
+      if (waitMs === 0) timeUp();
+      else cancel = this.#clock.after(waitMs, timeUp);
+      return await waiter.tasks;
+    } finally {
+      this.#waiters.delete(waiter);
+      cancel();
+      signal.removeEventListener('abort', close);
+    }
+  }
+
+  /** The first waiter for a type with the least load; `loadOf` answers undefined for runners without room. */
+  pick(runnerType: string, loadOf: (runnerId: string) => number | undefined) {
+    let best: { readonly waiter: Waiter; readonly load: number } | undefined;
+    for (const waiter of this.#waiters) {
+      if (!waiter.hasRoom || !waiter.runnerTypes.has(runnerType)) continue;
+      const load = loadOf(waiter.runnerId);
+      if (load !== undefined && (best === undefined || load < best.load)) best = { waiter, load };
+    }
+    return best;
+  }
+}
