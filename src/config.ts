@@ -13,6 +13,8 @@ export type Config = {
   /** Undefined = TCP. */
   readonly socketPath: string | undefined;
   readonly httpPort: number | 'off';
+  /** Where runners report to; undefined = where the server listens. */
+  readonly callbackAddress: string | undefined;
   readonly sqlitePath: string;
   readonly logLevel: LogLevel | 'silent';
   readonly logDir: string;
@@ -155,6 +157,11 @@ const variables = z.object({
     '8080',
     'Port of the HTTP API; 0 = any free port, `off` = not served. Reserved: nothing is served there yet.',
   ),
+  CALLBACK_ADDRESS: variable(
+    text,
+    '',
+    'Where runners reach this server, HOST:PORT, if they cannot at the address that it listens on.',
+  ),
   SQLITE_PATH: variable(text, 'turboci.db', 'Database file; `:memory:` keeps everything in memory.'),
   MAX_ATTEMPTS: variable(count(1), '3', 'Most attempts of a stage whose policy does not say.'),
   ATTEMPT_TIMEOUT: variable(positiveDuration, '5m', 'Longest time of an attempt whose policy does not say.'),
@@ -257,6 +264,7 @@ const values = z.object({
   port: portNumber,
   socketPath: socketPath.min(1, 'must not be empty').optional(),
   httpPort: z.union([z.literal('off'), portNumber], { error: `must be off or ${PORT.slice('must be '.length)}` }),
+  callbackAddress: text.min(1, 'must not be empty').optional(),
   sqlitePath: text.min(1, 'must not be empty'),
   logDir: text.min(1, 'must not be empty'),
   logLevel,
@@ -326,6 +334,7 @@ function toConfig(read: z.output<typeof variables>): Omit<Config, 'environment'>
     port: read.GRPC_PORT,
     socketPath: read.GRPC_SOCKET === '' ? undefined : read.GRPC_SOCKET,
     httpPort: read.HTTP_PORT,
+    callbackAddress: read.CALLBACK_ADDRESS === '' ? undefined : read.CALLBACK_ADDRESS,
     sqlitePath: read.SQLITE_PATH,
     logLevel: read.LOG_LEVEL,
     logDir: read.LOG_DIR,

@@ -17,6 +17,7 @@ import { StorageOpenError } from './storage/sqlite/open-error.ts';
 import type { Storage } from './storage/storage.ts';
 import { GrpcServer } from './transport/grpc/server.ts';
 import { createMethods } from './transport/methods.ts';
+import { GrpcRunnerCalls } from './transport/runner/grpc-runner-calls.ts';
 
 // Part of the package's interface: what startServer rejects with.
 export { ConfigError, NodeVersionError, StorageOpenError };
@@ -124,6 +125,12 @@ function compose({ config, storage, logs, clock, log }: Parts): Composed {
       },
     }),
     executorConcurrency: config.executorConcurrency,
+    runnerCalls: new GrpcRunnerCalls({
+      callbackAddress: () => config.callbackAddress ?? address ?? '',
+      limits,
+      clock,
+      log,
+    }),
     log,
   });
   const endpoints = createEndpoints({

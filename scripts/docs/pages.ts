@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { configVariables } from '../../src/config.ts';
 import { errorsPage } from './errors.ts';
-import { stateMachinesPage } from './state-machines.ts';
+import { attemptDiagram, stateMachinesPage } from './state-machines.ts';
 
 /** A page that is made from the code, as a whole or between two marks. */
 export type Page = { readonly path: string; readonly content: string };
@@ -13,6 +13,7 @@ export function generatedPages(): readonly Page[] {
   return [
     { path: 'docs/state-machines.md', content: stateMachinesPage() },
     { path: 'docs/errors.md', content: errorsPage() },
+    { path: 'docs/execution.md', content: withPart('docs/execution.md', 'attempt diagram', attemptDiagram()) },
     { path: 'README.md', content: withPart('README.md', 'configuration', configurationTable()) },
   ];
 }

@@ -15,16 +15,26 @@ same state again is always accepted and does nothing.
 ${sections.join('\n')}`;
 }
 
-function section<State extends string>({ name, transitions }: Machine<State>): string {
+/** The diagram of an attempt's life alone, for the guide that explains it. */
+export function attemptDiagram(): string {
+  return diagram<string>(attemptMachine);
+}
+
+function diagram<State extends string>({ transitions }: Machine<State>): string {
+  return `\`\`\`mermaid
+stateDiagram-v2
+${[...edges(transitions)].map(([edge, by]) => `  ${edge}: ${[...by].join(', ')}`).join('\n')}
+\`\`\``;
+}
+
+function section<State extends string>(machine: Machine<State>): string {
+  const { name, transitions } = machine;
   const rows = transitions.map(
     ({ from, to, by, when }) => `| ${from === 'NEW' ? '(new)' : from} | ${to} | ${by} | ${when} |`,
   );
   return `## ${name}
 
-\`\`\`mermaid
-stateDiagram-v2
-${[...edges(transitions)].map(([edge, by]) => `  ${edge}: ${[...by].join(', ')}`).join('\n')}
-\`\`\`
+${diagram(machine)}
 
 | from | to | by | when |
 |---|---|---|---|

@@ -1,5 +1,4 @@
 import type { z } from 'zod';
-import { AppError } from '../domain/error.ts';
 import type { Limits } from '../domain/limits.ts';
 import type { Logger } from '../domain/logger.ts';
 import type { Clock, Ids } from '../domain/ports.ts';
@@ -11,8 +10,10 @@ import { recover } from './middleware/recover.ts';
 import { recoverStream } from './middleware/recover-stream.ts';
 import { validate } from './middleware/validate.ts';
 import type { Idempotency, StreamRpc, UnaryRpc } from './rpc.ts';
+import { executionSchemas } from './schema/execution.ts';
 import { executorSchemas } from './schema/executor.ts';
 import { queryNodesSchema } from './schema/query-nodes.ts';
+import { runnerRegistrySchemas } from './schema/runner-registry.ts';
 import { watchWorkPlanSchema } from './schema/watch-work-plan.ts';
 import { workPlanSchemas } from './schema/work-plan.ts';
 import { writeNodesSchema } from './schema/write-nodes.ts';
@@ -37,7 +38,9 @@ export function createEndpoints(deps: EndpointDeps) {
   const { orchestrator, limits } = deps;
   const plan = workPlanSchemas(limits);
   const stage = executorSchemas(limits);
-  const { unary, patient, stream, notImplemented } = rpcBuilder(deps);
+  const runner = runnerRegistrySchemas(limits);
+  const execution = executionSchemas(limits);
+  const { unary, patient, stream } = rpcBuilder(deps);
   return {
     orchestrator: {
       createWorkPlan: unary('BY_REQUEST_ID', plan.create, (ctx, req) => orchestrator.createWorkPlan(ctx, req)),
@@ -47,12 +50,18 @@ export function createEndpoints(deps: EndpointDeps) {
       writeNodes: unary('BY_REQUEST_ID', writeNodesSchema(limits), (ctx, req) => orchestrator.writeNodes(ctx, req)),
       queryNodes: unary('READ', queryNodesSchema(limits), (ctx, req) => orchestrator.queryNodes(ctx, req)),
       watchWorkPlan: stream('READ', watchWorkPlanSchema(limits), (ctx, req) => orchestrator.watchWorkPlan(ctx, req)),
-      registerStageRunner: notImplemented('RegisterStageRunner'),
-      unregisterStageRunner: notImplemented('UnregisterStageRunner'),
-      listStageRunners: notImplemented('ListStageRunners'),
-      updateStageExecution: notImplemented('UpdateStageExecution'),
-      completeStageExecution: notImplemented('CompleteStageExecution'),
-      acquireStageExecutions: notImplemented('AcquireStageExecutions'),
+      registerStageRunner: unary('IDEMPOTENT', runner.register, (ctx, req) => orchestrator.registerRunner(ctx, req)),
+      unregisterStageRunner: unary('IDEMPOTENT', runner.unregister, (ctx, req) =>
+        orchestrator.unregisterRunner(ctx, req),
+      ),
+      listStageRunners: unary('READ', runner.list, (ctx, req) => orchestrator.listRunners(ctx, req)),
+      updateStageExecution: unary('IDEMPOTENT', execution.update, (ctx, req) => orchestrator.updateExecution(ctx, req)),
+      completeStageExecution: unary('IDEMPOTENT', execution.complete, (ctx, req) =>
+        orchestrator.completeExecution(ctx, req),
+      ),
+      acquireStageExecutions: patient('IDEMPOTENT', execution.acquire, (ctx, req) =>
+        orchestrator.acquireExecutions(ctx, req),
+      ),
     },
     executor: {
       runStage: patient('IDEMPOTENT', stage.run, (ctx, req) => orchestrator.runStage(ctx, req)),
@@ -80,12 +89,6 @@ function rpcBuilder({ clock, ids, log, defaultDeadlineMs: requestTimeoutMs }: En
     stream<Req>(idempotency: Idempotency, schema: z.ZodType<Req>, service: Service<Req, WatchSubscription>): StreamRpc {
       const call = wrap<unknown, WatchSubscription>(guard(validate(schema, service)), recoverStream(ids));
       return { kind: 'SERVER_STREAM', idempotency, requestTimeoutMs, call };
-    },
-    notImplemented(name: string): UnaryRpc<never> {
-      const call = guard<never>(async () => {
-        throw new AppError('NOT_IMPLEMENTED', `${name} is not implemented by this version of the server`);
-      });
-      return { kind: 'UNARY', idempotency: 'NONE', isPatient: false, requestTimeoutMs, call };
     },
   };
 }

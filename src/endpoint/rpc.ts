@@ -2,10 +2,10 @@ import type { WatchItem, WatchSubscription } from '../service/orchestrator.ts';
 import type { Endpoint } from './endpoint.ts';
 
 /**
- * What a repeat of a call does: nothing (`READ`), nothing more than the first (`IDEMPOTENT`), nothing more if it carries
- * a request_id (`BY_REQUEST_ID`), or it is not implemented (`NONE`).
+ * What a repeat of a call does: nothing (`READ`), nothing more than the first (`IDEMPOTENT`), or nothing more if it
+ * carries a request_id (`BY_REQUEST_ID`).
  */
-export type Idempotency = 'READ' | 'IDEMPOTENT' | 'BY_REQUEST_ID' | 'NONE';
+export type Idempotency = 'READ' | 'IDEMPOTENT' | 'BY_REQUEST_ID';
 
 /** One RPC as a transport serves it. What it takes is of unknown shape; the schema is behind `call`. */
 export type UnaryRpc<Res> = {

@@ -3,13 +3,12 @@ import {
   type DescMethod,
   type DescMethodServerStreaming,
   type DescMethodUnary,
-  fromBinary,
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
-import { AppError } from '../domain/error.ts';
 import type { RequestContext } from '../endpoint/request-context.ts';
 import type { StreamItem, StreamRpc, UnaryRpc } from '../endpoint/rpc.ts';
+import { parseMessage } from './parse-message.ts';
 
 /** A unary RPC from bytes to bytes. */
 export type UnaryMethod = {
@@ -51,7 +50,7 @@ export function unaryMethod<I extends DescMessage, O extends DescMessage, Res>(
     endsWithDrain: rpc.isPatient,
     requestTimeoutMs: rpc.requestTimeoutMs,
     call: async (ctx, request) => {
-      const response = await rpc.call(ctx, decode(parse(desc.input, request)));
+      const response = await rpc.call(ctx, decode(parseMessage(desc.input, request)));
       return toBinary(desc.output, encode(response));
     },
   };
@@ -70,7 +69,7 @@ export function streamMethod<I extends DescMessage, O extends DescMessage>(
     endsWithDrain: true,
     requestTimeoutMs: rpc.requestTimeoutMs,
     open: async (ctx, request) => {
-      const subscription = await rpc.call(ctx, decode(parse(desc.input, request)));
+      const subscription = await rpc.call(ctx, decode(parseMessage(desc.input, request)));
       return { cut: subscription.cut, messages: encoded(subscription, (item) => toBinary(desc.output, encode(item))) };
     },
   };
@@ -94,21 +93,7 @@ function encoded<T>(items: AsyncIterable<T>, encode: (item: T) => Uint8Array): A
   };
 }
 
-/**
- * How deep messages may nest, so that no request can exhaust the stack. JSON of the greatest depth that is accepted
- * (each level is a Struct or ListValue with its Value and map entry) stays well below.
- */
-const DEEPEST_MESSAGE = 400;
-
-const parseOptions = { readUnknownFields: false, recursionLimit: DEEPEST_MESSAGE } as const;
-
-function parse<Desc extends DescMessage>(schema: Desc, bytes: Uint8Array): MessageShape<Desc> {
-  try {
-    return fromBinary(schema, bytes, parseOptions);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : 'unreadable';
-    throw new AppError('MALFORMED_MESSAGE', `the request is not a valid ${schema.typeName}: ${why}`, {
-      fields: [{ path: [], message: why }],
-    });
-  }
+/** The path of a method, as it travels. */
+export function methodPath(desc: DescMethod): string {
+  return `/${desc.parent.typeName}/${desc.name}`;
 }

@@ -1,8 +1,15 @@
-import type { DescMessage, DescMethodUnary, DescService } from '@bufbuild/protobuf';
+import type { DescService } from '@bufbuild/protobuf';
 import { TurboCIExecutor, TurboCIOrchestrator } from '../../gen/turboci/v1/service_pb.js';
 import type { Endpoints } from '../endpoint/endpoints.ts';
-import type { UnaryRpc } from '../endpoint/rpc.ts';
 import { encodeCompletion, encodeEvent } from './codec/event.ts';
+import {
+  decodeAcquire,
+  decodeComplete,
+  decodeUpdate,
+  encodeAcquire,
+  encodeComplete,
+  encodeUpdate,
+} from './codec/execution.ts';
 import {
   decodeQueryNodes,
   decodeWatchWorkPlan,
@@ -10,6 +17,14 @@ import {
   encodeQueryNodes,
   encodeWriteNodes,
 } from './codec/nodes.ts';
+import {
+  decodeListRunners,
+  decodeRegister,
+  decodeUnregister,
+  encodeRegister,
+  encodeRunners,
+  encodeUnregister,
+} from './codec/runner.ts';
 import { decodeCancelStage, decodeRunStage, encodeCancelStage, encodeRunStage } from './codec/stage.ts';
 import {
   decodeCancel,
@@ -46,12 +61,37 @@ function orchestratorMethods(rpc: Endpoints['orchestrator']) {
     watchWorkPlan: streamMethod(method.watchWorkPlan, rpc.watchWorkPlan, decodeWatchWorkPlan, (item) =>
       item.type === 'EVENT' ? encodeEvent(item.planId, item.event) : encodeCompletion(item),
     ),
-    registerStageRunner: notImplemented(method.registerStageRunner, rpc.registerStageRunner),
-    unregisterStageRunner: notImplemented(method.unregisterStageRunner, rpc.unregisterStageRunner),
-    listStageRunners: notImplemented(method.listStageRunners, rpc.listStageRunners),
-    updateStageExecution: notImplemented(method.updateStageExecution, rpc.updateStageExecution),
-    completeStageExecution: notImplemented(method.completeStageExecution, rpc.completeStageExecution),
-    acquireStageExecutions: notImplemented(method.acquireStageExecutions, rpc.acquireStageExecutions),
+    registerStageRunner: unaryMethod(
+      method.registerStageRunner,
+      rpc.registerStageRunner,
+      decodeRegister,
+      encodeRegister,
+    ),
+    unregisterStageRunner: unaryMethod(
+      method.unregisterStageRunner,
+      rpc.unregisterStageRunner,
+      decodeUnregister,
+      encodeUnregister,
+    ),
+    listStageRunners: unaryMethod(method.listStageRunners, rpc.listStageRunners, decodeListRunners, encodeRunners),
+    updateStageExecution: unaryMethod(
+      method.updateStageExecution,
+      rpc.updateStageExecution,
+      decodeUpdate,
+      encodeUpdate,
+    ),
+    completeStageExecution: unaryMethod(
+      method.completeStageExecution,
+      rpc.completeStageExecution,
+      decodeComplete,
+      encodeComplete,
+    ),
+    acquireStageExecutions: unaryMethod(
+      method.acquireStageExecutions,
+      rpc.acquireStageExecutions,
+      decodeAcquire,
+      encodeAcquire,
+    ),
   } satisfies Readonly<Record<keyof typeof method, Method>>;
 }
 
@@ -61,16 +101,4 @@ function executorMethods(rpc: Endpoints['executor']) {
     runStage: unaryMethod(method.runStage, rpc.runStage, decodeRunStage, encodeRunStage),
     cancelStage: unaryMethod(method.cancelStage, rpc.cancelStage, decodeCancelStage, encodeCancelStage),
   } satisfies Readonly<Record<keyof typeof method, Method>>;
-}
-
-function notImplemented<I extends DescMessage, O extends DescMessage>(
-  desc: DescMethodUnary<I, O>,
-  rpc: UnaryRpc<never>,
-) {
-  return unaryMethod(
-    desc,
-    rpc,
-    () => undefined,
-    (response: never) => response,
-  );
 }

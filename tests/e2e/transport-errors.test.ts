@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { TurboCIOrchestrator } from '../../gen/turboci/v1/service_pb.js';
 import { AppError, type ErrorReason } from '../../src/domain/error.ts';
 import type { Logger } from '../../src/domain/logger.ts';
 import { silentLogger } from '../../src/platform/logger.ts';
@@ -13,6 +12,8 @@ const codes: Readonly<Record<ErrorReason, string>> = {
   WORK_PLAN_NOT_FOUND: 'NOT_FOUND',
   CHECK_NOT_FOUND: 'NOT_FOUND',
   STAGE_NOT_FOUND: 'NOT_FOUND',
+  EXECUTION_NOT_FOUND: 'NOT_FOUND',
+  REGISTRATION_NOT_FOUND: 'NOT_FOUND',
   MALFORMED_MESSAGE: 'INVALID_ARGUMENT',
   INVALID_FIELD: 'INVALID_ARGUMENT',
   REQUEST_LIMIT_EXCEEDED: 'INVALID_ARGUMENT',
@@ -31,6 +32,7 @@ const codes: Readonly<Record<ErrorReason, string>> = {
   ATTEMPT_CLAIMED: 'FAILED_PRECONDITION',
   STALE_ATTEMPT: 'FAILED_PRECONDITION',
   NO_LIVE_ATTEMPT: 'FAILED_PRECONDITION',
+  EXECUTION_ENDED: 'FAILED_PRECONDITION',
   EXECUTOR_DISABLED: 'FAILED_PRECONDITION',
   NOT_RUNNABLE: 'FAILED_PRECONDITION',
   VERSION_MISMATCH: 'ABORTED',
@@ -137,18 +139,4 @@ test('an unknown method is UNIMPLEMENTED, in our words', async () => {
   expect([error.code, error.reason]).toEqual(['UNIMPLEMENTED', 'NOT_IMPLEMENTED']);
   const other = await refusal(server.client().callRaw('/no.such.Service/At/All', new Uint8Array()));
   expect([other.code, other.reason]).toEqual(['UNIMPLEMENTED', 'NOT_IMPLEMENTED']);
-});
-
-test.each([
-  'registerStageRunner',
-  'unregisterStageRunner',
-  'listStageRunners',
-  'updateStageExecution',
-  'completeStageExecution',
-  'acquireStageExecutions',
-] as const)('%s is UNIMPLEMENTED for now', async (name) => {
-  const server = await startGrpc(fakeOrchestrator({}));
-  const method = TurboCIOrchestrator.method[name];
-  const error = await refusal(server.client().callRaw(`/${method.parent.typeName}/${method.name}`, new Uint8Array()));
-  expect([error.code, error.reason]).toEqual(['UNIMPLEMENTED', 'NOT_IMPLEMENTED']);
 });

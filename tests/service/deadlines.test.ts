@@ -236,3 +236,20 @@ describe('the stage_timeout', () => {
     expect(stage.attempts).toMatchObject([{ failure: { message: 'interrupted', reason: 'TIMEOUT' } }]);
   });
 });
+
+describe('a timer that fires late', () => {
+  it('waits for what runners sent meanwhile, and is not displaced by a later one', async () => {
+    const rig = await runnerRig();
+    await rig.register('r');
+    const beating = policy({ ...once, heartbeatTimeoutMs: 10_000 });
+    const planId = await oneStage(rig, { executionMode: 'ASYNC', executionPolicy: beating });
+    await rig.call(1);
+    await waitFor('SCHEDULED', async () => (await rig.stage(planId, 's')).attempts[0]?.state === 'SCHEDULED');
+    // The loop was held for 5 s: the timer of the heartbeat comes so much too late.
+    rig.time.jump(15_000);
+    await rig.write(planId, { stages: [remote('later', { executionPolicy: policy({ stageTimeoutMs: 3_600_000 }) })] });
+    expect((await rig.stage(planId, 's')).state).toBe('ATTEMPTING');
+    rig.time.advance(1000);
+    expect((await final(rig, planId, 's')).attempts[0]?.failure?.reason).toBe('HEARTBEAT_LOST');
+  });
+});

@@ -4,15 +4,11 @@ import type { Limits } from '../../domain/limits.ts';
 import type { AttemptWrite } from '../../service/requests.ts';
 import { failureWrite } from './failure.ts';
 import { fault } from './fault.ts';
-import { limitedFields, message, oneOf, time, unset } from './fields.ts';
+import { limitedFields, message, oneOf, percent, time, unset } from './fields.ts';
 
 /** Attempts count from 1. */
 export const attemptIdx = z.number().check((checked) => {
   if (!(checked.value >= 1)) fault(checked, 'must be at least 1');
-});
-
-const percent = z.number().check((checked) => {
-  if (!(checked.value >= 0 && checked.value <= 100)) fault(checked, 'must be from 0 to 100');
 });
 
 /** A change of a stage's live attempt. */

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { JsonObject } from '../../domain/json.ts';
 import { jsonFault } from '../../domain/json.ts';
 import type { Limits } from '../../domain/limits.ts';
-import { fault } from './fault.ts';
+import { type Checked, fault } from './fault.ts';
 
 /** 9999-12-31T23:59:59.999Z, the last time that a Timestamp can carry. */
 const LAST_TIME_MS = 253_402_300_799_999;
@@ -48,6 +48,11 @@ export const message = textOf(MESSAGE_BYTES);
 export const naturalNumber = z.number().check((checked) => {
   if (checked.value < 0) fault(checked, 'must not be negative');
   else if (!Number.isSafeInteger(checked.value)) fault(checked, 'must be a whole number below 2^53');
+});
+
+/** How far something is; 0 may mean that nobody knows. */
+export const percent = z.number().check((checked) => {
+  if (!(checked.value >= 0 && checked.value <= 100)) fault(checked, 'must be from 0 to 100');
 });
 
 /** Milliseconds since the epoch. */
@@ -143,4 +148,14 @@ export function oversizedJson(parts: readonly JsonPart[], maxBytes: number): Jso
     if (value !== undefined) bytes += Buffer.byteLength(JSON.stringify(value));
     return bytes > maxBytes;
   });
+}
+
+/** Notes that the JSON in one field is larger than that of a node may be. */
+export function checkJsonSize<K extends string>(
+  checked: Checked<{ readonly [key in K]?: JsonObject | undefined }>,
+  field: K,
+  { jsonBytes }: Limits,
+): void {
+  if (oversizedJson([{ path: [field], value: checked.value[field] }], jsonBytes) === undefined) return;
+  fault(checked, `must have at most ${jsonBytes} bytes of JSON`, [field], 'REQUEST_LIMIT_EXCEEDED');
 }

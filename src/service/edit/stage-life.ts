@@ -52,7 +52,6 @@ export async function endAttempt(
     state: end.state,
     failure: end.state === 'INCOMPLETE' ? (end.failure ?? attempt.current.failure) : undefined,
     endedAt: edit.origin.at,
-    deadline: undefined,
     heartbeatBy: undefined,
     cancelBy: undefined,
     confirmBy: undefined,

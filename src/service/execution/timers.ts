@@ -109,20 +109,17 @@ export class Timers implements BackgroundService, EffectListener {
     this.#disarm();
     this.#armedFor = at;
     this.#disarm = clock.after(at - clock.now(), () => {
-      this.#armedFor = undefined;
       const lateness = clock.now() - at;
-      if (lateness >= LATE_MS) this.#beFair(lateness);
+      // Gives signs of life that wait to be read the time that the server took from them.
+      if (lateness >= LATE_MS)
+        this.#disarm = clock.after(Math.min(lateness, LONGEST_PATIENCE_MS), () => this.#schedule());
       else this.#schedule();
     });
   }
 
-  /** Gives signs of life that wait to be read the time that the server took from them. */
-  #beFair(lateness: number): void {
-    this.#disarm = this.#deps.clock.after(Math.min(lateness, LONGEST_PATIENCE_MS), () => this.#schedule());
-  }
-
-  /** Queues a round behind the one that may be running. */
+  /** Queues a round behind the one that may be running; it arms the timer anew. */
   #schedule(): void {
+    this.#armedFor = undefined;
     this.#round = this.#round.then(() => this.#runAndArm());
   }
 

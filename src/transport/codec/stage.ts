@@ -23,7 +23,7 @@ import { toOptionalTimestamp, toTimestamp } from './time.ts';
 /** What of a stage goes over the wire; an event has it without the bookkeeping, and the policy only if it is new. */
 export type ShownStage = Omit<
   StageView,
-  'attempts' | 'policy' | 'cancelReason' | 'attemptCount' | 'openChildren' | 'hasContinuationGroup'
+  'attempts' | 'policy' | 'cancelReason' | 'timedOut' | 'attemptCount' | 'openChildren' | 'hasContinuationGroup'
 > & { readonly policy: ExecutionPolicy | undefined; readonly attempts: readonly ShownAttempt[] };
 
 export function encodeStage(stage: ShownStage): StagePb {

@@ -11,7 +11,8 @@ import type { Clock, Ids } from '../../domain/ports.ts';
 import { draining } from '../../endpoint/call-end.ts';
 import { toAppError } from '../../endpoint/middleware/recover.ts';
 import { RequestContext } from '../../endpoint/request-context.ts';
-import type { Method } from '../method.ts';
+import { asBuffer } from '../as-buffer.ts';
+import { type Method, methodPath } from '../method.ts';
 import { servedServices } from '../methods.ts';
 import { callFacts } from './call-headers.ts';
 import { CallRegistry } from './call-registry.ts';
@@ -21,7 +22,7 @@ import { type CallGrace, defaultCallGrace, OpenCall } from './open-call.ts';
 import { addReflection } from './reflection.ts';
 import { type ServeDeps, serveCall } from './serve-call.ts';
 import { toGrpcStatus } from './status.ts';
-import { asBuffer, identity, interceptUnknownMethods } from './unknown-methods.ts';
+import { identity, interceptUnknownMethods } from './unknown-methods.ts';
 
 /** How messages and connections are bounded. Times in milliseconds; 0 = no such limit. */
 export type GrpcLimits = {
@@ -58,7 +59,7 @@ export class GrpcServer {
 
   constructor(deps: GrpcServerDeps) {
     this.#deps = deps;
-    this.#methods = new Map(deps.methods.map((method) => [pathOf(method), method]));
+    this.#methods = new Map(deps.methods.map((method) => [methodPath(method.desc), method]));
     this.#server = new Server({ ...serverOptions(deps.limits), interceptors: [this.#interceptor()] });
     for (const path of this.#methods.keys()) this.#server.register(path, () => {}, asBuffer, identity, 'unary');
     this.#health.addTo(this.#server);
@@ -156,10 +157,6 @@ const UNREAD_GRACE_MS = 1500;
 
 /** How long peers have to hang up once they were told that the connection ends. */
 const CLOSE_GRACE_MS = 1000;
-
-function pathOf({ desc }: Method): string {
-  return `/${desc.parent.typeName}/${desc.name}`;
-}
 
 function serverOptions(limits: GrpcLimits): ServerOptions {
   return {

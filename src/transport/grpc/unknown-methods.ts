@@ -1,4 +1,5 @@
 import type { Server } from '@grpc/grpc-js';
+import { asBuffer } from '../as-buffer.ts';
 
 /**
  * Makes a server hand calls of unknown methods to its interceptors as well, where they are refused in our words.
@@ -15,12 +16,7 @@ export function interceptUnknownMethods(server: Server): void {
 /** Never runs; bidirectional, so that a call is refused before it sends anything. */
 const unknownMethod = { type: 'bidi', func: () => {}, serialize: asBuffer, deserialize: identity };
 
-/** Messages pass grpc-js as the bytes that they are, in the one form that it takes. */
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** And in the one in which it gives them. */
+/** Messages pass grpc-js as the bytes that they are. */
 export function identity(bytes: Buffer): Buffer {
   return bytes;
 }
