@@ -50,17 +50,22 @@ module.exports = {
     layer('cli', '^src/cli/', [
       '^src/cli/',
       '^src/platform/',
+      '^src/runner/',
       '^src/(main|server|config)[.]ts$',
       '^src/domain/(duration|limits)[.]ts$',
+      // Of what runs commands, the parts that serve any process.
+      '^src/service/executor/process/(lifeline|tail)[.]ts$',
       '^gen/',
     ]),
+    layer('runner', '^src/runner/', ['^src/runner/', '^gen/']),
     layer('platform', '^src/platform/', ['^src/platform/', '^src/domain/']),
     layer('config', '^src/config[.]ts$', ['^src/domain/']),
     layer('migrations', '^migrations/', ['^migrations/']),
     layer('gen', '^gen/', ['^gen/']),
     layer('wiring', WIRING, ['^src/', '^gen/']),
 
-    owned('gen', '^gen/', ['^src/(transport|cli)/', WIRING]),
+    owned('gen', '^gen/', ['^src/(transport|cli|runner)/', WIRING]),
+    owned('runner', '^src/runner/', ['^src/cli/']),
     owned('platform', '^src/platform/', ['^src/cli/', WIRING]),
     owned('config', '^src/config[.]ts$', ['^src/cli/', WIRING]),
     owned('server', '^src/server[.]ts$', ['^src/cli/', WIRING]),
@@ -68,9 +73,9 @@ module.exports = {
 
     library('sql', ['kysely', 'better-sqlite3'], ['^src/storage/sqlite/', '^migrations/']),
     library('zod', ['zod'], ['^src/endpoint/', '^src/cli/', '^src/config[.]ts$']),
-    library('grpc', ['@grpc/[^/]+', 'grpc-health-check'], ['^src/(transport|cli)/']),
+    library('grpc', ['@grpc/[^/]+', 'grpc-health-check'], ['^src/(transport|cli|runner)/']),
     library('connect', ['@connectrpc/[^/]+'], ['^src/transport/']),
-    library('protobuf', ['@bufbuild/protobuf'], ['^src/(transport|cli)/', '^gen/']),
+    library('protobuf', ['@bufbuild/protobuf'], ['^src/(transport|cli|runner)/', '^gen/']),
     library('cli', ['commander', 'log-update', 'yaml'], ['^src/cli/']),
     library('uuid', ['uuid'], ['^src/platform/']),
 

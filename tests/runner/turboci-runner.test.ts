@@ -1,0 +1,321 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { create } from '@bufbuild/protobuf';
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { expect, onTestFinished, test } from 'vitest';
+import { CheckState, StageState } from '../../gen/turboci/v1/common_pb.js';
+import { CheckOptionsSchema, StageRunner } from '../../gen/turboci/v1/stagerunner_pb.js';
+import { jsonLines, root, scratch, Turboci, turboci } from '../cli/turboci.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { caller, execution, FakeServer, Refusal } from './fake-server.ts';
+
+type Options = { readonly args?: readonly string[]; readonly env?: Readonly<Record<string, string>> };
+
+/** `turboci runner --type t --exec COMMAND`, once the server knows it; killed after the test. */
+async function runner(server: FakeServer, command: string, { args = [], env = {} }: Options = {}): Promise<Turboci> {
+  const cli = new Turboci(['runner', '--type', 't', '--exec', command, '--json', ...args], {
+    env: { TURBOCI_SERVER: server.address, ...env },
+  });
+  await server.received('register');
+  return cli;
+}
+
+/** What a command that the runner executes reports in the end. */
+async function reportOf(command: string, request = execution('e1')) {
+  const server = await new FakeServer().start();
+  await runner(server, command);
+  server.offer(request);
+  const [report] = await server.received('complete');
+  return { server, report };
+}
+
+test('a program gets the request on stdin and its attempt in the environment; its answer is taken from stdout', async () => {
+  const folder = await scratch();
+  const server = await new FakeServer().start();
+  const answer = {
+    stageState: 'STAGE_STATE_FINAL',
+    checkUpdates: [{ checkId: 'c', state: 'CHECK_STATE_FINAL', resultData: { passed: 3 } }],
+    details: { note: 'fine' },
+  };
+  const command = `cat > ${folder}/request; env > ${folder}/env; echo '${JSON.stringify(answer)}'`;
+  await runner(server, command, { env: { OWN_VARIABLE: 'mine' } });
+  const request = execution('e1', {
+    attemptIdx: 2,
+    args: { n: 1 },
+    assignedCheckIds: ['c'],
+    checkOptions: [create(CheckOptionsSchema, { checkId: 'c', kind: 'k', options: { o: true } })],
+    metadata: { commit: 'abc' },
+    heartbeatTimeout: durationFromMs(60_000),
+  });
+  server.offer(request);
+  const [report] = await server.received('complete');
+  expect(report).toMatchObject({
+    executionId: 'e1',
+    stageState: StageState.FINAL,
+    checkUpdates: [{ checkId: 'c', state: CheckState.FINAL, resultData: { passed: 3 } }],
+    details: { note: 'fine', exit_code: 0, signal: null, tail: '', duration_ms: expect.any(Number) },
+  });
+  expect(JSON.parse(readFileSync(join(folder, 'request'), 'utf8'))).toEqual({
+    executionId: 'e1',
+    workPlanId: 'plan',
+    stageId: 'stage-e1',
+    attemptIdx: 2,
+    assignedCheckIds: ['c'],
+    args: { n: 1 },
+    checkOptions: [{ checkId: 'c', kind: 'k', options: { o: true } }],
+    deadline: expect.stringMatching(/^\d{4}-.*Z$/u),
+    runnerType: 't',
+    metadata: { commit: 'abc' },
+    heartbeatTimeout: '60s',
+  });
+  const env = readFileSync(join(folder, 'env'), 'utf8').split('\n');
+  expect(env).toEqual(
+    expect.arrayContaining([
+      `TURBOCI_SERVER=${server.address}`,
+      'TURBOCI_WORK_PLAN_ID=plan',
+      'TURBOCI_STAGE_ID=stage-e1',
+      'TURBOCI_ATTEMPT_IDX=2',
+      'TURBOCI_EXECUTION_ID=e1',
+      'OWN_VARIABLE=mine',
+    ]),
+  );
+});
+
+test('a program that says nothing and ends with 0 has done its work', async () => {
+  const { report } = await reportOf('true');
+  expect(report).toMatchObject({ stageState: StageState.FINAL, checkUpdates: [], details: { exit_code: 0 } });
+  expect(report?.failure).toBeUndefined();
+});
+
+test.each([
+  [
+    'exit status',
+    'echo gone wrong >&2; exit 3',
+    /^the program ended with exit status 3$/u,
+    { exit_code: 3, tail: 'gone wrong' },
+  ],
+  ['signal', 'kill -9 $$', /^the program was ended by SIGKILL$/u, { exit_code: null, signal: 'SIGKILL' }],
+  ['no command', 'no-such-command', /^the program ended with exit status 127$/u, { exit_code: 127 }],
+  ['no JSON', 'echo hello', /^what the program wrote to stdout is no answer: .*JSON/su, { exit_code: 0 }],
+  ['no answer', `echo '{"checkUpdate": []}'`, /no answer: .*"checkUpdate" is unknown/u, {}],
+  ['no end', `echo '{"stageState": "STAGE_STATE_PLANNED"}'`, /no answer: stageState: .* PLANNED/u, {}],
+  ['too much', 'head -c 17000000 /dev/zero', /^the program answered more than 16777216 bytes$/u, {}],
+])('%s of a program is a failure that may be retried', async (_, command, message, details) => {
+  const { report } = await reportOf(command);
+  expect(report).toMatchObject({
+    stageState: StageState.UNKNOWN,
+    checkUpdates: [],
+    failure: { message: expect.stringMatching(message), reason: 'EXECUTOR_FAILURE' },
+    details,
+  });
+});
+
+test('a program may give a verdict, and answers of a check that is not to move', async () => {
+  const answer = {
+    stage_state: 'STAGE_STATE_FINAL',
+    failure: { message: 'cannot work', reason: 'BAD_ARGS' },
+    check_updates: [{ check_id: 'c', failure: { message: 'no' } }],
+  };
+  const { report } = await reportOf(`echo '${JSON.stringify(answer)}'`);
+  expect(report).toMatchObject({
+    stageState: StageState.FINAL,
+    failure: { message: 'cannot work', reason: 'BAD_ARGS' },
+    checkUpdates: [{ checkId: 'c', state: CheckState.UNKNOWN, failure: { message: 'no' } }],
+  });
+});
+
+test('stderr comes through line by line, and lines of progress become progress', async () => {
+  const server = await new FakeServer().start();
+  const command = `printf 'one\\n::progress 40 half way\\ntwo' >&2; echo '{}'`;
+  const plain = new Turboci(['runner', '--type', 't', '--exec', command, '--server', server.address]);
+  await plain.output(/^registered for t at /u);
+  server.offer(execution('e1'));
+  await server.received('complete');
+  await plain.output(/^stage-e1 done after \d+ ms$/mu);
+  expect(server.requests('update').filter(({ message }) => message !== '')).toMatchObject([
+    { message: 'half way', progressPercent: 40 },
+  ]);
+  plain.child.kill('SIGTERM');
+  const { code, stderr, stdout } = await plain.ended;
+  expect(code).toBe(0);
+  expect(stderr).toMatch(/^stage-e1 \| one\nstage-e1 \| two\n/u);
+  expect(stdout).toMatch(/^stage-e1 started \(plan plan, attempt 1\)$/mu);
+});
+
+test('a cancelled program gets SIGTERM and may still answer', async () => {
+  const folder = await scratch();
+  const server = await new FakeServer().start();
+  const command = `trap 'echo "{\\"details\\": {\\"saved\\": true}}"; exit 0' TERM; touch ${folder}/began; while :; do sleep 0.05; done`;
+  await runner(server, command);
+  server.offer(execution('e1', { heartbeatTimeout: durationFromMs(1_000) }));
+  await waitFor('the program to run', () => existsSync(join(folder, 'began')));
+  server.script.update = () => ({ cancelRequested: true });
+  expect(await server.received('complete')).toMatchObject([{ stageState: StageState.FINAL, details: { saved: true } }]);
+});
+
+test('a program that does not heed SIGTERM is killed, with all of its descendants', { timeout: 60_000 }, async () => {
+  const folder = await scratch();
+  const server = await new FakeServer().start();
+  const command = `trap '' TERM; (sh -c 'echo $$ > ${folder}/pid; exec sleep 600') & wait; sleep 600`;
+  await runner(server, command);
+  server.offer(execution('e1', { heartbeatTimeout: durationFromMs(1_000) }));
+  const pid = await pidIn(join(folder, 'pid'));
+  server.script.update = () => ({ cancelRequested: true });
+  const [report] = await waitFor(
+    'the report',
+    () => server.requests('complete').length > 0 && server.requests('complete'),
+    30_000,
+  );
+  expect(report).toMatchObject({
+    stageState: StageState.UNKNOWN,
+    failure: { message: 'the stage was cancelled: the program was ended by SIGKILL', reason: 'CANCELLED' },
+  });
+  await waitFor('the descendant to be gone', () => !isAlive(pid));
+});
+
+test('what a program leaves running does not outlive it', async () => {
+  const folder = await scratch();
+  const { report } = await reportOf(`sleep 600 & echo $! > ${folder}/pid; echo '{"details": {"n": 1}}'`);
+  expect(report).toMatchObject({ details: { n: 1 } });
+  const pid = await pidIn(join(folder, 'pid'));
+  await waitFor('the descendant to be gone', () => !isAlive(pid));
+});
+
+test.each(['SIGKILL', 'two signals'])('no program survives the runner (%s)', async (how) => {
+  const folder = await scratch();
+  const server = await new FakeServer().start();
+  const cli = await runner(server, `echo $$ > ${folder}/pid; exec sleep 600`);
+  server.offer(execution('e1'));
+  const pid = await pidIn(join(folder, 'pid'));
+  if (how === 'SIGKILL') cli.child.kill('SIGKILL');
+  else {
+    cli.child.kill('SIGTERM');
+    await server.received('unregister');
+    expect(isAlive(pid)).toBe(true);
+    cli.child.kill('SIGTERM');
+    expect((await cli.ended).code).toBe(143);
+  }
+  await waitFor('the program to be gone', () => !isAlive(pid));
+});
+
+test('SIGTERM lets the program end, and reports; after the grace it is stopped', async () => {
+  const folder = await scratch();
+  const server = await new FakeServer().start();
+  const command = `touch ${folder}/$TURBOCI_EXECUTION_ID; while [ ! -e ${folder}/go ]; do sleep 0.02; done`;
+  const patient = await runner(server, command);
+  server.offer(execution('e1'));
+  await waitFor('the program to run', () => existsSync(join(folder, 'e1')));
+  patient.child.kill('SIGINT');
+  await server.received('unregister');
+  writeFileSync(join(folder, 'go'), '');
+  expect((await patient.ended).code).toBe(0);
+  expect(server.requests('complete')).toMatchObject([{ executionId: 'e1', stageState: StageState.FINAL }]);
+
+  const hasty = await runner(server, `touch ${folder}/$TURBOCI_EXECUTION_ID; exec sleep 600`, {
+    args: ['--grace', '10ms'],
+  });
+  server.offer(execution('e2'));
+  await waitFor('the program to run', () => existsSync(join(folder, 'e2')));
+  hasty.child.kill('SIGTERM');
+  expect((await hasty.ended).code).toBe(0);
+  expect(server.requests('complete').at(-1)).toMatchObject({
+    failure: { message: 'the runner stops: the program was ended by SIGTERM', reason: 'RUNNER_STOPPED' },
+  });
+});
+
+test('--mode serve is called by the server, at the address it names; events are JSON lines', async () => {
+  const server = await new FakeServer().start();
+  const args = [
+    '--mode',
+    'serve',
+    '--type',
+    'u',
+    '--max-concurrent',
+    '4',
+    '--runner-id',
+    'me',
+    '--metadata',
+    'zone=a',
+    '--ttl',
+    '2m',
+  ];
+  const cli = await runner(server, 'exit $(sed -n s/.*never//p)', { args });
+  await server.received('register', 2);
+  const [first] = server.requests('register');
+  expect(first).toMatchObject({
+    runnerId: 'me',
+    runnerType: 't',
+    maxConcurrent: 4,
+    ttlSeconds: 120n,
+    metadata: { zone: 'a' },
+    address: expect.stringMatching(/^127\.0\.0\.1:\d+$/u),
+  });
+  const client = caller(first?.address ?? '');
+  const request = execution('e1', { runnerType: 'u' });
+  const answer = await client.call(StageRunner.method.run, request, { deadline: Date.now() + 20_000 });
+  expect(answer).toMatchObject({ stageState: StageState.FINAL, details: { exit_code: 0 } });
+  await cli.output(/"event":"ended"/u);
+  cli.child.kill('SIGTERM');
+  const { code, stdout } = await cli.ended;
+  expect(code).toBe(0);
+  expect(jsonLines(stdout)).toMatchObject([
+    { event: 'registered', runner_types: ['t', 'u'], server: server.address },
+    { event: 'started', execution_id: 'e1', plan_id: 'plan', stage_id: 'stage-e1', attempt_idx: 1, runner_type: 'u' },
+    { event: 'ended', execution_id: 'e1', outcome: 'COMPLETE', duration_ms: expect.any(Number) },
+  ]);
+});
+
+test('what is wrong with the options or the registration ends the command', async () => {
+  const server = await new FakeServer().start();
+  server.script.register = () => {
+    throw new Refusal('INVALID_ARGUMENT', 'runner_type: builtin/ is kept for the server');
+  };
+  const common = ['runner', '--exec', 'true', '--server', server.address];
+  const refused = await turboci([...common, '--type', 'builtin/x']);
+  expect(refused).toMatchObject({ code: 64, stdout: '' });
+  expect(refused.stderr).toContain('builtin/ is kept for the server');
+  expect(await turboci(common)).toMatchObject({ code: 64, stderr: expect.stringContaining('--type') });
+  expect(await turboci([...common, '--type', 't', '--listen', '[::]:1'])).toMatchObject({
+    code: 64,
+    stderr: expect.stringContaining('--mode serve'),
+  });
+  for (const ttl of ['5', '10ms']) {
+    expect(await turboci([...common, '--type', 't', '--ttl', ttl])).toMatchObject({ code: 64 });
+  }
+  const taken = await turboci([...common, '--type', 't', '--mode', 'serve', '--listen', server.address]);
+  expect(taken).toMatchObject({ code: 69, stderr: expect.stringContaining(`cannot listen on ${server.address}`) });
+});
+
+test('docs/runner-kit.md names every option', async () => {
+  const { stdout } = await turboci(['runner', '--help']);
+  const options = [...stdout.matchAll(/^ {2}(--[\w-]+)/gmu)].map(([, option]) => option ?? '');
+  const page = readFileSync(join(root, 'docs/runner-kit.md'), 'utf8');
+  expect(options.length).toBeGreaterThan(10);
+  expect(options.filter((option) => !page.includes(`\`${option}`))).toEqual([]);
+});
+
+test('a runner waits for its server, and is given up by a signal', async () => {
+  const server = await new FakeServer().start();
+  server.kill();
+  const cli = new Turboci(['runner', '--type', 't', '--exec', 'true', '--json', '--server', server.address]);
+  await cli.output(/"event":"problem".*cannot register/u);
+  cli.child.kill('SIGINT');
+  expect((await cli.ended).code).toBe(130);
+});
+
+async function pidIn(path: string): Promise<number> {
+  const pid = await waitFor(`a process id in ${path}`, () => existsSync(path) && Number(readFileSync(path, 'utf8')));
+  onTestFinished(() => {
+    if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+  });
+  return pid;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return !/^\d+ \(.*\) Z/u.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
