@@ -3,6 +3,7 @@ import type { AppError } from '../../src/domain/error.ts';
 import type { RunnerTask } from '../../src/service/execution/runner-calls.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { policy, type RunnerRig, remote, runnerRig } from '../support/runner-rig.ts';
+import { anyCall } from '../support/service-rig.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const puller = { address: '' };
@@ -58,6 +59,15 @@ describe('a runner that asks for work', () => {
     await expect(rig.acquire('p', { runnerTypes: ['deploy'] })).rejects.toMatchObject({
       reason: 'REGISTRATION_NOT_FOUND',
     } satisfies Partial<AppError>);
+  });
+
+  it('is told when its registration ends while it waits', async () => {
+    const rig = await runnerRig();
+    const registrationId = await rig.register('p', puller);
+    const waiting = rig.acquire('p', { waitMs: 60_000 });
+    waiting.catch(() => {});
+    await rig.service.orchestrator.unregisterRunner(anyCall, { registrationId });
+    await expect(waiting).rejects.toMatchObject({ reason: 'REGISTRATION_NOT_FOUND' });
   });
 
   it('gets no more than it asks for, nor than it takes', async () => {

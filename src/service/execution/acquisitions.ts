@@ -6,9 +6,9 @@ import type { AcquireExecutionsRequest } from '../requests.ts';
 import { runnerTask } from './claim.ts';
 import { ExecutionRecord, type ExecutionRecordDeps } from './execution-record.ts';
 import { liveAttemptOf } from './live-attempt.ts';
-import { type PullDesk, Waiter } from './pull-desk.ts';
+import { notRegistered, type PullDesk, Waiter } from './pull-desk.ts';
 import type { RunnerTask } from './runner-calls.ts';
-import { notRegistered, type RunnerRegistry } from './runner-registry.ts';
+import type { RunnerRegistry } from './runner-registry.ts';
 
 export type AcquisitionsDeps = ExecutionRecordDeps & {
   readonly storage: Storage;

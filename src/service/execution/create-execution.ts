@@ -64,6 +64,7 @@ export function createExecution(deps: ExecutionDeps, editor: Editor): Execution 
   const timers = new Timers({ ...base, beats: heartbeats });
 
   registry.onCapacity((runnerType) => runners.roomAt(runnerType));
+  registry.onGone((runnerId, runnerType) => desk.gone(runnerId, runnerType));
   // What ends makes room before what is new looks for it.
   for (const listener of [new StopOrders({ executions, runs, registry, calls }), heartbeats, runners, watch, timers]) {
     editor.onEffects(listener);

@@ -1,3 +1,4 @@
+import { AppError } from '../../domain/error.ts';
 import type { CancelTimer, Clock } from '../../domain/ports.ts';
 import type { RunnerTask } from './runner-calls.ts';
 
@@ -65,6 +66,13 @@ export class Waiter {
     this.#settle();
   }
 
+  /** The call is answered with an error, unless it has got something. */
+  refuse(error: AppError): void {
+    this.#isOpen = false;
+    if (this.#got.length > 0) this.#result.resolve(this.#got);
+    else this.#result.reject(error);
+  }
+
   /** The call has ended. */
   close(): void {
     this.#isOpen = false;
@@ -111,6 +119,14 @@ export class PullDesk {
     }
   }
 
+  /** A runner is not registered for a type any more: its calls that wait for it are refused. */
+  gone(runnerId: string, runnerType: string): void {
+    for (const waiter of this.#waiters) {
+      if (waiter.runnerId === runnerId && waiter.runnerTypes.has(runnerType))
+        waiter.refuse(notRegistered(runnerId, runnerType));
+    }
+  }
+
   /** The first waiter for a type with the least load; `loadOf` answers undefined for runners without room. */
   pick(runnerType: string, loadOf: (runnerId: string) => number | undefined) {
     let best: { readonly waiter: Waiter; readonly load: number } | undefined;
@@ -121,4 +137,12 @@ export class PullDesk {
     }
     return best;
   }
+}
+
+/** The refusal of a pull by a runner that is not registered. */
+export function notRegistered(runnerId: string, runnerType: string): AppError {
+  const what = runnerType === '' ? 'for any type' : `for "${runnerType}"`;
+  return new AppError('REGISTRATION_NOT_FOUND', `runner "${runnerId}" is not registered ${what}; register it first`, {
+    metadata: { resource_type: 'runner', resource_name: runnerId, runner_type: runnerType },
+  });
 }

@@ -38,6 +38,7 @@ export class RunnerRegistry implements BackgroundService {
   /** By type, then by runner id. */
   readonly #entries = new Map<string, Map<string, Entry>>();
   #onCapacity: (runnerType: string) => void = () => {};
+  #onGone: (runnerId: string, runnerType: string) => void = () => {};
   #isRunning = false;
   #picks = 0;
   #cancelExpiry: CancelTimer = () => {};
@@ -51,6 +52,11 @@ export class RunnerRegistry implements BackgroundService {
   /** Called with the type when a runner of it may take more than before. */
   onCapacity(listener: (runnerType: string) => void): void {
     this.#onCapacity = listener;
+  }
+
+  /** Called when a runner is not registered for a type any more. */
+  onGone(listener: (runnerId: string, runnerType: string) => void): void {
+    this.#onGone = listener;
   }
 
   /**
@@ -223,6 +229,7 @@ export class RunnerRegistry implements BackgroundService {
         if (registration.registrationId !== registrationId) continue;
         suspension.close();
         ofType.delete(runnerId);
+        this.#onGone(runnerId, type);
       }
       if (ofType.size === 0) this.#entries.delete(type);
     }
@@ -270,13 +277,5 @@ function registrationNotFound(registrationId: string): AppError {
   const message = `there is no registration "${registrationId}": it has expired, was replaced by a renewal, or ended`;
   return new AppError('REGISTRATION_NOT_FOUND', message, {
     metadata: { resource_type: 'registration', resource_name: registrationId },
-  });
-}
-
-/** The refusal of a pull by a runner that is not registered. */
-export function notRegistered(runnerId: string, runnerType: string): AppError {
-  const what = runnerType === '' ? 'for any type' : `for "${runnerType}"`;
-  return new AppError('REGISTRATION_NOT_FOUND', `runner "${runnerId}" is not registered ${what}; register it first`, {
-    metadata: { resource_type: 'runner', resource_name: runnerId, runner_type: runnerType },
   });
 }
