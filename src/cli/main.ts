@@ -7,10 +7,13 @@ import type { Cli } from './cli.ts';
 import { errorJson, errorLines, toCliError } from './cli-error.ts';
 import { addAddCommand } from './command/add.ts';
 import { addCancelCommand } from './command/cancel.ts';
+import { addDescribeCommand } from './command/describe.ts';
 import { addGetCommand } from './command/get.ts';
 import { addGraphCommand } from './command/graph.ts';
 import { addListCommand } from './command/list.ts';
 import { addRunCommand } from './command/run.ts';
+import { addRunnerCommand } from './command/runner.ts';
+import { addRunnersCommand } from './command/runners.ts';
 import { addSchemaCommand } from './command/schema.ts';
 import { addServeCommand } from './command/serve.ts';
 import { addValidateCommand } from './command/validate.ts';
@@ -60,9 +63,12 @@ function program(): Command {
   addSchemaCommand(turboci, cli);
   addListCommand(turboci, cli);
   addGetCommand(turboci, cli);
+  addDescribeCommand(turboci, cli);
   addWatchCommand(turboci, cli, end);
   addCancelCommand(turboci, cli);
   addAddCommand(turboci, cli);
+  addRunnerCommand(turboci, cli, end);
+  addRunnersCommand(turboci, cli);
   addServeCommand(turboci);
   for (const command of turboci.commands) command.copyInheritedSettings(turboci);
   return turboci.addHelpText(

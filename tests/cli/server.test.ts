@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { jsonLines, root, scratch, Turboci, turboci } from './turboci.ts';
@@ -94,6 +94,24 @@ test('run goes on without a gap over a server that is killed and comes back', PA
   const [first = 0, last = 0] = [Math.min(...revisions), Math.max(...revisions)];
   expect(revisions.size).toBe(last - first + 1);
   expect(stdout).toContain('SERVER_RESTART');
+});
+
+test('what a command of --runner executes is none the worse for a server that is killed', PATIENCE, async () => {
+  const where = await place('stages: {slow: {runner: t}, after: {noop: , needs: slow}}');
+  const server = await serve(where);
+  const command = 'echo $$ >> pids; until test -e go; do sleep 0.1; done';
+  const args = ['run', 'plan.yaml', '--server', where.address, '--json', '--runner', `t=${command}`];
+  const run = new Turboci(args, { cwd: where.folder });
+  await run.output(/"ATTEMPT_STATE_RUNNING"/u);
+  server.child.kill('SIGKILL');
+  await server.ended;
+  await serve(where);
+  await writeFile(join(where.folder, 'go'), '');
+  const { code, stdout, stderr } = await run.ended;
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(jsonLines(stdout).at(-1)).toMatchObject({ summary: { stages: { slow: 'succeeded', after: 'succeeded' } } });
+  const pids = await readFile(join(where.folder, 'pids'), 'utf8');
+  expect(pids.trim().split('\n')).toHaveLength(1);
 });
 
 test('cancel ends a plan that runs: its run ends with 1', PATIENCE, async () => {

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { WorkPlanState } from '../../../gen/turboci/v1/common_pb.js';
 import { TurboCIOrchestrator } from '../../../gen/turboci/v1/service_pb.js';
 import type { Cli } from '../cli.ts';
 import { CliError } from '../cli-error.ts';
@@ -14,8 +13,17 @@ import { type Interrupt, withInterrupts } from '../interrupts.ts';
 import { loadPlan, type Plan } from '../plan/plan-file.ts';
 import type { ProgressView } from '../progress/view.ts';
 import { fetchPlan } from '../queries.ts';
+import { EMBEDDED_RUNNER, settleLeftovers } from './run-leftovers.ts';
+import { type Programs, programOption, withPrograms } from './run-programs.ts';
+import { openStages, refuseForeignRunners, warnOfMissingRunners } from './run-runner-types.ts';
 
-type RunOptions = { readonly server?: string; readonly db?: string; readonly resume?: string; readonly json?: true };
+type RunOptions = {
+  readonly server?: string;
+  readonly db?: string;
+  readonly resume?: string;
+  readonly runner?: Programs;
+  readonly json?: true;
+};
 type Target = { readonly planId: string; readonly sinceRevision: bigint };
 
 export function addRunCommand(program: Command, cli: Cli, end: (code: ExitCode) => void): void {
@@ -30,6 +38,11 @@ export function addRunCommand(program: Command, cli: Cli, end: (code: ExitCode) 
     .option('--server <address>', 'run it on this server: HOST:PORT or unix:PATH')
     .option('--db <file>', `database of the server of its own (default: ${DEFAULT_DATABASE})`)
     .option('--resume <plan-id>', 'go on with a plan that an earlier run left behind, instead of a new one')
+    .option(
+      '--runner <type=command>',
+      'execute stages of this runner type by a command, as `turboci runner --exec` does; may be repeated',
+      programOption,
+    )
     .option('--json', 'write JSON lines: the events, then a summary')
     .action(async (file: string | undefined, options: RunOptions) => end(await run(cli, file, options)));
 }
@@ -39,26 +52,30 @@ async function run(cli: Cli, file: string | undefined, options: RunOptions): Pro
   const plan = await planOf(file, options, server);
   if (server === undefined) return runEmbedded(cli, plan, options);
   return withInterrupts((interrupt) =>
-    withAddress(cli, server, (client) =>
-      runOn(cli, client, options, { interrupt, target: () => targetOf(cli, client, plan, options, {}) }),
-    ),
+    withAddress(cli, server, async (client) => {
+      const target = (): Promise<Target> => targetOf(cli, client, plan, options, {});
+      await warnOfMissingRunners(cli, client, await stagesOf(client, plan, options), options.runner ?? {});
+      return runOn(cli, client, options, { interrupt, target });
+    }),
   );
 }
 
 async function runEmbedded(cli: Cli, plan: Plan | undefined, options: RunOptions): Promise<ExitCode> {
-  if (plan !== undefined) refuseForeignRunners(plan);
-  const { db: database = DEFAULT_DATABASE, resume } = options;
+  const { db: database = DEFAULT_DATABASE, resume, runner: programs = {} } = options;
+  if (plan !== undefined) refuseForeignRunners(plan.nodes.stages, programs);
   const embedded = { database, mayCreate: resume === undefined, executesCommands: true };
   // Around the server: it is stopped in order however early the interruption comes.
   return withInterrupts((interrupt) =>
     withEmbeddedServer(embedded, ({ address, logDir, execute }) =>
       withAddress(cli, address, async (client) => {
+        refuseForeignRunners(await stagesOf(client, plan, options), programs);
+        // Before there are runners, which would be handed again what earlier ones had.
+        await settleLeftovers(cli, client, resume);
         const target = async (): Promise<Target> => {
-          await cancelLeftovers(cli, client, resume);
           await execute();
           return targetOf(cli, client, plan, options, embeddedRun);
         };
-        return runOn(cli, client, options, { interrupt, target, logDir });
+        return runOn(cli, client, options, { interrupt, target, logDir, runnerPrefix: EMBEDDED_RUNNER });
       }),
     ),
   );
@@ -81,16 +98,9 @@ function usage(message: string): CliError {
   return new CliError(message, { exitCode: exitCode.usage, reason: 'USAGE', remedy: 'see `turboci run --help`' });
 }
 
-/** Nobody but this process will ever see the embedded server: a stage for somebody else would wait for ever. */
-function refuseForeignRunners({ nodes }: Plan): void {
-  const foreign = nodes.stages.filter(({ runnerType }) => !runnerType.startsWith('builtin/'));
-  if (foreign.length === 0) return;
-  throw new CliError('the plan has stages for runners, and a server of its own has none', {
-    exitCode: exitCode.usage,
-    reason: 'NO_RUNNERS',
-    details: foreign.map(({ id, runnerType }) => ({ path: `stages.${id}.runner`, message: runnerType })),
-    remedy: 'name the server where these runners are with --server',
-  });
+/** The stages that are to be run: those of the file, or those that are left of the resumed plan. */
+async function stagesOf(client: ServerClient, plan: Plan | undefined, { resume }: RunOptions) {
+  return plan === undefined ? openStages(client, resume ?? '') : plan.nodes.stages;
 }
 
 async function targetOf(
@@ -108,55 +118,64 @@ type Run = {
   readonly interrupt: Interrupt;
   readonly target: () => Promise<Target>;
   readonly logDir?: string;
+  /** What the ids of the runners begin with, followed by their types; undefined = ids that nobody else has. */
+  readonly runnerPrefix?: string;
 };
 
-async function runOn(
-  cli: Cli,
-  client: ServerClient,
-  { json }: RunOptions,
-  { interrupt, target, logDir }: Run,
-): Promise<ExitCode> {
-  const { signal, code: interrupted } = interrupt;
-  const before = interrupted();
-  if (before !== undefined) return before;
+/** Runs the plan, with the commands beside it that execute its stages. */
+async function runOn(cli: Cli, client: ServerClient, options: RunOptions, run: Run): Promise<ExitCode> {
+  const { signal, code: interrupted } = run.interrupt;
   let view: ProgressView | undefined;
-  let planId: string | undefined;
-  let cancelling: Promise<unknown> | undefined;
-  const cancel = (): void => {
-    view?.note('cancelling the plan; press Ctrl-C again to leave at once');
-    if (planId === undefined) return;
-    const request = { id: planId, reason: 'interrupted at the terminal' };
-    cancelling ??= retrying(() => client.call(TurboCIOrchestrator.method.cancelWorkPlan, request));
-    // Awaited below; a refusal must not end the process before that.
-    cancelling.catch(() => {});
-  };
-  signal.addEventListener('abort', cancel);
-  const { planId: id, sinceRevision } = await target();
-  planId = id;
-  if (signal.aborted) cancel();
-  const code = await followPlan(cli, client, {
-    planId,
-    sinceRevision,
-    json: json === true,
-    signal: new AbortController().signal,
-    logDir: logDir === undefined ? undefined : resolve(logDir),
-    onView: (created) => {
+  const shown = {
+    json: options.json === true,
+    logDir: run.logDir === undefined ? undefined : resolve(run.logDir),
+    onView: (created: ProgressView): void => {
       view = created;
     },
-  });
-  await cancelling;
-  return interrupted() ?? code ?? exitCode.internal;
+  };
+  const programs = {
+    programs: options.runner ?? {},
+    address: client.address,
+    prefix: run.runnerPrefix,
+    signal,
+    onProblem: (text: string): void => view?.note(text),
+  };
+  const runAll = async (stopPrograms: () => Promise<void>): Promise<ExitCode | undefined> => {
+    let planId: string | undefined;
+    let cancelling: Promise<unknown> | undefined;
+    const cancel = (): void => {
+      view?.note('cancelling the plan; press Ctrl-C again to leave at once');
+      if (planId === undefined) return;
+      cancelling ??= cancelPlan(client, planId, stopPrograms);
+      // Awaited below; a refusal must not end the process before that.
+      cancelling.catch(() => {});
+    };
+    signal.addEventListener('abort', cancel);
+    const { planId: id, sinceRevision } = await run.target();
+    planId = id;
+    if (signal.aborted) cancel();
+    const code = await followPlan(cli, client, {
+      ...shown,
+      planId,
+      sinceRevision,
+      signal: new AbortController().signal,
+    });
+    await cancelling;
+    signal.removeEventListener('abort', cancel);
+    return interrupted() ?? code;
+  };
+  const before = interrupted();
+  if (before !== undefined) return before;
+  const code = await withPrograms(cli, programs, runAll);
+  return code ?? interrupted() ?? exitCode.internal;
 }
 
-/** Plans of earlier embedded runs that ended without a chance to cancel them: nobody waits for these any more. */
-async function cancelLeftovers(cli: Cli, client: ServerClient, resumed: string | undefined): Promise<void> {
-  const { workPlans } = await client.call(TurboCIOrchestrator.method.listWorkPlans, {
-    states: [WorkPlanState.ACTIVE],
-    metadata: embeddedRun,
-  });
-  for (const { id } of workPlans) {
-    if (id === resumed) continue;
-    await client.call(TurboCIOrchestrator.method.cancelWorkPlan, { id, reason: 'left behind by an earlier run' });
-    cli.err.line(`turboci: cancelled plan ${id}, which an earlier run left behind`);
+/** Cancels the plan, then stops what executes its stages: in this order nothing is tried again. */
+async function cancelPlan(client: ServerClient, id: string, stopPrograms: () => Promise<void>): Promise<void> {
+  const request = { id, reason: 'interrupted at the terminal' };
+  try {
+    await retrying(() => client.call(TurboCIOrchestrator.method.cancelWorkPlan, request));
+  } finally {
+    await stopPrograms();
   }
 }

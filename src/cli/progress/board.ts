@@ -6,7 +6,7 @@ import {
   type ConcludedReason,
   type DependencyGroup,
   Outcome,
-  type StageState,
+  StageState,
   WorkPlanState,
 } from '../../../gen/turboci/v1/common_pb.js';
 import type { WorkPlanEvent } from '../../../gen/turboci/v1/service_pb.js';
@@ -16,6 +16,8 @@ import type { Attempt, Stage } from '../../../gen/turboci/v1/stage_pb.js';
 export type AttemptPicture = {
   readonly idx: number;
   readonly state: AttemptState;
+  /** The runner that has it; empty = none, or an executor of the server's own. */
+  readonly runnerId: string;
   readonly startedAt: number | undefined;
   readonly endedAt: number | undefined;
   /** When a waiting attempt may start. */
@@ -35,6 +37,7 @@ export type StagePicture = {
   readonly state: StageState;
   readonly outcome: Outcome;
   readonly reason: ConcludedReason;
+  readonly runnerType: string;
   readonly maxAttempts: number;
   readonly dependencies: DependencyGroup | undefined;
   readonly attempt: AttemptPicture | undefined;
@@ -116,6 +119,7 @@ export class Board {
       state: stage.state,
       outcome: stage.outcome,
       reason: stage.concludedReason,
+      runnerType: stage.runnerType || (before?.runnerType ?? ''),
       maxAttempts: stage.executionPolicy?.maxAttempts ?? before?.maxAttempts ?? 0,
       dependencies: stage.dependencies ?? before?.dependencies,
       attempt: attempts.reduce(lastAttempt, before?.attempt),
@@ -147,6 +151,7 @@ function lastAttempt(before: AttemptPicture | undefined, attempt: Attempt): Atte
   return {
     idx: attempt.idx,
     state: attempt.state,
+    runnerId: attempt.runnerId,
     startedAt: attempt.startedAt === undefined ? same?.startedAt : timestampMs(attempt.startedAt),
     endedAt: attempt.endedAt === undefined ? same?.endedAt : timestampMs(attempt.endedAt),
     availableAt: attempt.availableAt === undefined ? same?.availableAt : timestampMs(attempt.availableAt),
@@ -165,8 +170,21 @@ export function isFolded(check: CheckPicture, stages: ReadonlyMap<string, StageP
 export const SERVER_OWNER = 'orchestrator';
 
 /** Whether an attempt has ended. */
-export function hasEnded({ state }: AttemptPicture): boolean {
+export function hasEnded({ state }: Pick<AttemptPicture, 'state'>): boolean {
   return state === AttemptState.COMPLETE || state === AttemptState.INCOMPLETE;
+}
+
+/** Whether a stage is for runners, not for an executor of the server's own or for whoever wrote it. */
+export function isRemote({ runnerType }: { readonly runnerType: string }): boolean {
+  return runnerType !== '' && !runnerType.startsWith('builtin/');
+}
+
+/** Whether a stage could start if there was a runner for it; `now` in milliseconds since the epoch. */
+export function needsRunner(stage: StagePicture, now: number): boolean {
+  const { attempt, state } = stage;
+  if (state !== StageState.ATTEMPTING || attempt?.state !== AttemptState.PENDING || attempt.runnerId !== '')
+    return false;
+  return isRemote(stage) && (attempt.availableAt ?? 0) <= now;
 }
 
 export const outcomeWords: Readonly<Record<Outcome, string>> = {

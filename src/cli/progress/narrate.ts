@@ -44,10 +44,24 @@ function retryText(before: StagePicture | undefined, { failed, maxAttempts }: St
 }
 
 function startText(before: StagePicture | undefined, { attempt, maxAttempts }: StagePicture): string {
-  if (attempt?.state !== AttemptState.RUNNING) return '';
-  const wasRunning = before?.attempt?.idx === attempt.idx && before.attempt.state === AttemptState.RUNNING;
-  if (wasRunning) return '';
-  return maxAttempts > 1 ? `${attemptWords(attempt, maxAttempts)} started` : 'started';
+  if (attempt === undefined || !isAtWork(attempt)) return '';
+  if (before?.attempt?.idx === attempt.idx && isAtWork(before.attempt)) return '';
+  return [maxAttempts > 1 ? attemptWords(attempt, maxAttempts) : '', beginText(attempt)].filter(Boolean).join(' ');
+}
+
+function isAtWork({ state }: AttemptPicture): boolean {
+  return state === AttemptState.SCHEDULED || state === AttemptState.RUNNING;
+}
+
+function beginText({ state, runnerId }: AttemptPicture): string {
+  const runner = oneLine(runnerId);
+  if (state === AttemptState.SCHEDULED) return `accepted by ${runner}`;
+  return runner === '' ? 'started' : `started on ${runner}`;
+}
+
+/** What holds a stage up that could start. */
+export function runnerWaitText({ runnerType }: StagePicture): string {
+  return `waits for a runner of type ${oneLine(runnerType)}`;
 }
 
 /** `attempt 2 of 3`. */

@@ -136,3 +136,81 @@ test('table: no line is wider than the terminal, and what does not fit is counte
     '  … and 1 waiting, 1 skipped, 1 succeeded',
   ]);
 });
+
+/** A stage for a runner, from its queue to its end; another one that a runner accepts and never reports from. */
+const remote = [
+  stageEvent(0, { id: 'unit', state: StageState.PLANNED, runnerType: 'te\u202est', ...twice }),
+  stageEvent(
+    10,
+    { id: 'unit', state: StageState.ATTEMPTING },
+    { idx: 1, state: AttemptState.PENDING, availableAt: at(10) },
+  ),
+  stageEvent(
+    20,
+    { id: 'unit', state: StageState.ATTEMPTING },
+    { idx: 1, state: AttemptState.PENDING, availableAt: at(10), runnerId: 'host-1' },
+  ),
+  stageEvent(
+    30,
+    { id: 'unit', state: StageState.ATTEMPTING },
+    { idx: 1, state: AttemptState.SCHEDULED, runnerId: 'host-1' },
+  ),
+  stageEvent(
+    40,
+    { id: 'unit', state: StageState.ATTEMPTING },
+    {
+      idx: 1,
+      state: AttemptState.RUNNING,
+      startedAt: at(40),
+      runnerId: 'host-1',
+      progress: [{ message: 'compiling' }],
+    },
+  ),
+  stageEvent(
+    50,
+    {
+      id: 'unit',
+      state: StageState.ATTEMPTING,
+      attempts: [{ idx: 2, state: AttemptState.PENDING, availableAt: at(60) }],
+    },
+    { idx: 1, state: AttemptState.INCOMPLETE, endedAt: at(50), runnerId: 'host-1', failure: { message: 'no disk' } },
+  ),
+  stageEvent(
+    70,
+    { id: 'unit', state: StageState.ATTEMPTING },
+    { idx: 2, state: AttemptState.RUNNING, startedAt: at(70), runnerId: 'host-2' },
+  ),
+];
+
+test('lines: an attempt begins once, and says on which runner', () => {
+  const board = new Board();
+  const texts = remote
+    .map((event) => board.apply(event))
+    .flatMap((change) => (change === undefined ? [] : narrate(change, board)))
+    .map(({ text }) => text);
+  expect(texts).toEqual([
+    'attempt 1 of 2 accepted by host-1',
+    'attempt 1 of 2 failed: no disk',
+    'attempt 2 of 2 started on host-2',
+  ]);
+});
+
+test.each([
+  [2, '○ unit    waits for a runner of type test'],
+  [3, '○ unit    queued'],
+  [4, '○ unit    accepted by host-1'],
+  [5, '⠋ unit  10ms  on host-1  compiling'],
+  [6, '○ unit    attempt 2 of 2, starts in 10ms'],
+])('table: a stage for a runner after %i events', (count, line) => {
+  const board = new Board();
+  for (const event of remote.slice(0, count)) board.apply(event);
+  expect(tableLines(board, { ...options, now: T0 + 50 })).toEqual([line]);
+});
+
+test('table: a retry whose backoff is over waits for a runner like a first attempt', () => {
+  const board = new Board();
+  for (const event of remote.slice(0, 6)) board.apply(event);
+  expect(tableLines(board, { ...options, now: T0 + 60 })[0]).toMatch(
+    /attempt 2 of 2, waits for a runner of type test$/u,
+  );
+});

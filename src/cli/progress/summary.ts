@@ -53,7 +53,8 @@ function checkReport(id: string, { failure, data }: CheckResult): FailureReport 
   return { type: 'check', id, message: failure?.message ?? '', attempts: 0, ...outputOf(data) };
 }
 
-function outputOf(details: JsonObject | undefined): Pick<FailureReport, 'log' | 'tail'> {
+/** What an executor has kept of the output: the path of the log, and the last lines, safe for a terminal. */
+export function outputOf(details: JsonObject | undefined): Pick<FailureReport, 'log' | 'tail'> {
   const text = details?.tail;
   const lines = typeof text === 'string' ? text.trimEnd().split('\n').map(oneLine) : [];
   const log = details?.log;

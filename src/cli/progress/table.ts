@@ -6,9 +6,9 @@ import {
   StageState,
 } from '../../../gen/turboci/v1/common_pb.js';
 import { oneLine, type Paint, type Style } from '../output.ts';
-import { type Board, type CheckPicture, isFolded, outcomeWords, type StagePicture } from './board.ts';
+import { type Board, type CheckPicture, isFolded, needsRunner, outcomeWords, type StagePicture } from './board.ts';
 import { formatDuration } from './duration.ts';
-import { attemptWords, durationOf, reasonText } from './narrate.ts';
+import { attemptWords, durationOf, reasonText, runnerWaitText } from './narrate.ts';
 
 export type TableOptions = {
   readonly paint: Paint;
@@ -112,15 +112,20 @@ function stageRow(stage: StagePicture, depth: number, board: Board, { now, frame
   };
 }
 
-function attemptNote({ attempt, maxAttempts }: StagePicture, now: number): string {
+function attemptNote(stage: StagePicture, now: number): string {
+  const { attempt, maxAttempts } = stage;
   if (attempt === undefined) return '';
   const which = attempt.idx > 1 ? attemptWords(attempt, maxAttempts) : '';
+  const where = attempt.runnerId === '' ? '' : `on ${oneLine(attempt.runnerId)}`;
   if (attempt.state !== AttemptState.RUNNING) {
     const waits = attempt.availableAt === undefined ? 0 : attempt.availableAt - now;
-    return [which, waits > 0 ? `starts in ${formatDuration(waits)}` : 'queued'].filter(Boolean).join(', ');
+    const isAccepted = attempt.state === AttemptState.SCHEDULED;
+    const queued = isAccepted ? `accepted by ${oneLine(attempt.runnerId)}` : 'queued';
+    const held = needsRunner(stage, now) ? runnerWaitText(stage) : queued;
+    return [which, waits > 0 ? `starts in ${formatDuration(waits)}` : held].filter(Boolean).join(', ');
   }
   const percent = attempt.percent > 0 ? `${attempt.percent}%` : '';
-  return [which, percent, oneLine(attempt.message)].filter(Boolean).join('  ');
+  return [which, where, percent, oneLine(attempt.message)].filter(Boolean).join('  ');
 }
 
 function checkRow(check: CheckPicture): Row {

@@ -1,9 +1,9 @@
 import { createLogUpdate } from 'log-update';
 import type { Clock } from '../cli.ts';
 import { type Output, oneLine } from '../output.ts';
-import type { Board, BoardChange } from './board.ts';
+import { type Board, type BoardChange, needsRunner } from './board.ts';
 import { formatDuration } from './duration.ts';
-import { narrate, type Remark } from './narrate.ts';
+import { narrate, type Remark, runnerWaitText } from './narrate.ts';
 import { tableLines } from './table.ts';
 
 /** Shows how a plan goes on. */
@@ -17,23 +17,31 @@ export interface ProgressView {
 }
 
 const FRAME_MS = 100;
+/** How often lines are looked for that no event brings. */
+const LOOK_MS = 500;
+/** How long a stage waits for a runner before that is worth a line. */
+const WAIT_MS = 1_500;
 
 /** Progress in place on a terminal, as lines anywhere else. */
 export function createView(out: Output, board: Board, clock: Clock): ProgressView {
   return out.isTerminal ? new LiveView(out, board, clock) : new LineView(out, board, clock);
 }
 
-/** One line for each thing that happened, with the time since the first. */
+/** One line for each thing that happened, with the time since the first; and one for each attempt that waits for a runner. */
 class LineView implements ProgressView {
   readonly #out: Output;
   readonly #board: Board;
   readonly #clock: Clock;
+  readonly #timer: NodeJS.Timeout;
+  /** The attempts that were said to wait. */
+  readonly #waiting = new Set<string>();
   #startedAt: number | undefined;
 
   constructor(out: Output, board: Board, clock: Clock) {
     this.#out = out;
     this.#board = board;
     this.#clock = clock;
+    this.#timer = setInterval(() => this.#tellWaits(), LOOK_MS);
   }
 
   changed(change: BoardChange): void {
@@ -46,7 +54,20 @@ class LineView implements ProgressView {
     this.#out.line(remarkLine({ at, node: '', text }, this.#startedAt ?? at));
   }
 
-  end(): void {}
+  end(): void {
+    clearInterval(this.#timer);
+  }
+
+  #tellWaits(): void {
+    const at = this.#clock.now();
+    for (const stage of this.#board.stages.values()) {
+      const key = `${stage.id}:${stage.attempt?.idx}`;
+      if (this.#waiting.has(key) || !needsRunner(stage, at - WAIT_MS)) continue;
+      this.#waiting.add(key);
+      const remark = { at, node: stage.id, text: runnerWaitText(stage) };
+      this.#out.line(remarkLine(remark, this.#startedAt ?? at));
+    }
+  }
 }
 
 /** A remark as a line: seconds since the start, node, words. */
