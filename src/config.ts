@@ -216,6 +216,8 @@ const variables = z.object({
   TURBOCI_LIMIT_WATCHERS: limit('watchers', 1, 'Watchers at the same time.'),
   TURBOCI_LIMIT_WATCH_BACKLOG: limit('watchBacklog', 1, 'Events that a live watcher may be behind.'),
   TURBOCI_LIMIT_PAGE_SIZE: limit('pageSize', 1, 'Nodes or plans on a page; larger requests are lowered to it.'),
+  TURBOCI_LIMIT_RUNNERS: limit('runners', 1, 'Registrations of runners.'),
+  TURBOCI_LIMIT_PULLERS: limit('pullers', 1, 'Calls of runners that wait for work.'),
   TURBOCI_LIMIT_WRITE_QUEUE: limit('writeQueue', 1, 'Writes that wait for their turn.'),
 });
 
@@ -378,6 +380,8 @@ function toLimits(read: z.output<typeof variables>): Limits {
     watchers: read.TURBOCI_LIMIT_WATCHERS,
     watchBacklog: read.TURBOCI_LIMIT_WATCH_BACKLOG,
     pageSize: read.TURBOCI_LIMIT_PAGE_SIZE,
+    runners: read.TURBOCI_LIMIT_RUNNERS,
+    pullers: read.TURBOCI_LIMIT_PULLERS,
     writeQueue: read.TURBOCI_LIMIT_WRITE_QUEUE,
   };
 }

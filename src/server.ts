@@ -86,6 +86,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   try {
     if (config.processExecutor) await prepareLogs(logs, config.logDir);
     const running = await parts.serve();
+    if (config.callbackAddress === undefined && isWildcard(config))
+      log.warn({ host: config.host }, NO_CALLBACK_ADDRESS);
     if (!options.paused) await running.resume();
     return running;
   } catch (error) {
@@ -208,6 +210,14 @@ function listenFault({ socketPath, host, port }: Config, error: unknown): Error 
 
 function textOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
+}
+
+const NO_CALLBACK_ADDRESS =
+  'runners are told to report to the address that the server listens on, which stands for all of its addresses: set CALLBACK_ADDRESS';
+
+/** Whether the server listens on every address, and so names none that others could call. */
+function isWildcard({ socketPath, host }: Config): boolean {
+  return socketPath === undefined && (host === '0.0.0.0' || host === '::');
 }
 
 function listenOptions({ socketPath, host, port }: Config): Parameters<GrpcServer['listen']>[0] {

@@ -38,6 +38,8 @@ const meanings: Readonly<Record<ErrorReason, string>> = {
   PROGRESS_LIMIT: 'The attempt has as many progress entries as are kept.',
   JSON_SIZE_LIMIT: 'Merging would make the value larger than a node may hold.',
   WRITE_QUEUE_FULL: 'More writes wait than the server takes. Try again after the time in RetryInfo.',
+  RUNNERS_LIMIT: 'As many runners are registered as the server takes. Unregister some, or let them expire.',
+  PULLERS_LIMIT: 'As many runners wait for work as the server takes. Ask again in a moment.',
   WATCHERS_LIMIT: 'The server has as many watchers as it takes. Try again later.',
   WATCHER_TOO_SLOW: 'The watcher took no events while many were committed. Resume with since_revision.',
   DRAINING: 'The server is going down. Try again at another one, or later.',

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { configVariables } from '../../src/config.ts';
+import { attemptMachine } from '../../src/domain/attempt-machine.ts';
+import { stageMachine } from '../../src/domain/stage-machine.ts';
 import { errorsPage } from './errors.ts';
-import { attemptDiagram, stateMachinesPage } from './state-machines.ts';
+import { diagram, stateMachinesPage } from './state-machines.ts';
 
 /** A page that is made from the code, as a whole or between two marks. */
 export type Page = { readonly path: string; readonly content: string };
@@ -13,9 +15,14 @@ export function generatedPages(): readonly Page[] {
   return [
     { path: 'docs/state-machines.md', content: stateMachinesPage() },
     { path: 'docs/errors.md', content: errorsPage() },
-    { path: 'docs/execution.md', content: withPart('docs/execution.md', 'attempt diagram', attemptDiagram()) },
-    { path: 'README.md', content: withPart('README.md', 'configuration', configurationTable()) },
+    { path: 'docs/execution.md', content: executionPage() },
+    { path: 'README.md', content: withPart(readPage('README.md'), 'configuration', configurationTable()) },
   ];
+}
+
+function executionPage(): string {
+  const page = readPage('docs/execution.md');
+  return withPart(withPart(page, 'attempt diagram', diagram(attemptMachine)), 'stage diagram', diagram(stageMachine));
 }
 
 /** The page as it stands. */
@@ -24,11 +31,10 @@ export function readPage(path: string): string {
 }
 
 /** The page with the text between its marks replaced. */
-function withPart(path: string, part: string, text: string): string {
+function withPart(page: string, part: string, text: string): string {
   const [begin, end] = [`<!-- ${part}: generated -->`, `<!-- ${part}: end -->`];
-  const page = readPage(path);
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`${path} has no marks for "${part}"`);
+  if (from < 0 || to < from) throw new Error(`the page has no marks for "${part}"`);
   return `${page.slice(0, from + begin.length)}\n${text}\n${page.slice(to)}`;
 }
 

@@ -15,12 +15,8 @@ same state again is always accepted and does nothing.
 ${sections.join('\n')}`;
 }
 
-/** The diagram of an attempt's life alone, for the guide that explains it. */
-export function attemptDiagram(): string {
-  return diagram<string>(attemptMachine);
-}
-
-function diagram<State extends string>({ transitions }: Machine<State>): string {
+/** A machine as a Mermaid diagram. */
+export function diagram<State extends string>({ transitions }: Machine<State>): string {
   return `\`\`\`mermaid
 stateDiagram-v2
 ${[...edges(transitions)].map(([edge, by]) => `  ${edge}: ${[...by].join(', ')}`).join('\n')}

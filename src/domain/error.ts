@@ -37,6 +37,8 @@ export type ErrorReason =
   | 'RESULTS_LIMIT'
   | 'PROGRESS_LIMIT'
   | 'JSON_SIZE_LIMIT'
+  | 'RUNNERS_LIMIT'
+  | 'PULLERS_LIMIT'
   | 'WRITE_QUEUE_FULL'
   | 'WATCHERS_LIMIT'
   | 'WATCHER_TOO_SLOW'

@@ -19,6 +19,10 @@ export type Limits = {
   /** Events that a live watcher may be behind while it does not read, before it is cut. */
   readonly watchBacklog: number;
   readonly pageSize: number;
+  /** Registrations of runners. */
+  readonly runners: number;
+  /** Calls of runners that wait for work. */
+  readonly pullers: number;
   /** Units of work that may wait for the writer. */
   readonly writeQueue: number;
 };
@@ -42,5 +46,7 @@ export const defaultLimits: Limits = {
   watchers: 1000,
   watchBacklog: 4096,
   pageSize: 10_000,
+  runners: 10_000,
+  pullers: 10_000,
   writeQueue: 10_000,
 };

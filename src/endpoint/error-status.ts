@@ -61,6 +61,8 @@ const verdicts: Readonly<Record<ErrorReason, Verdict>> = {
   RESULTS_LIMIT: exhausted,
   PROGRESS_LIMIT: exhausted,
   JSON_SIZE_LIMIT: exhausted,
+  RUNNERS_LIMIT: exhausted,
+  PULLERS_LIMIT: exhausted,
   WRITE_QUEUE_FULL: exhausted,
   WATCHERS_LIMIT: exhausted,
   WATCHER_TOO_SLOW: exhausted,
@@ -78,6 +80,8 @@ const usualRetryMs: { readonly [R in ErrorReason]?: number } = {
   STORAGE_UNAVAILABLE: 1000,
   WRITE_QUEUE_FULL: 100,
   WATCHERS_LIMIT: 1000,
+  RUNNERS_LIMIT: 1000,
+  PULLERS_LIMIT: 1000,
   WATCHER_TOO_SLOW: 0,
 };
 

@@ -53,6 +53,8 @@ export interface HeldAttempts {
    * `limit`: after a start, those of the dead process.
    */
   boundToProcess(limit: number): Promise<readonly AttemptKey[]>;
+  /** Reserved attempts whose runner had not answered the offer, at most `limit`. */
+  offered(limit: number): Promise<readonly AttemptKey[]>;
   /** All attempts that runners have: what their load is counted by. */
   ofRunners(): Promise<readonly HeldAttempt[]>;
   /** Attempts that the runner acquired and has not been heard of about. */

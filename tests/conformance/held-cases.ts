@@ -34,6 +34,25 @@ export function heldCases({ storage }: Subject): void {
     expect(await bound(2)).toHaveLength(2);
   });
 
+  it('names the attempts that were offered to a runner and not answered, up to a limit', async () => {
+    const offered = async (limit: number) => {
+      const keys = await storage().read((one) => one.held.offered(limit));
+      return keys.toSorted((a, b) => a.stageId.localeCompare(b.stageId));
+    };
+    expect(await offered(10)).toEqual([]);
+    await seedAttempts(
+      storage(),
+      executed('a', 'RUN_ASYNC', { state: 'PENDING' }),
+      executed('b', 'RUN_ASYNC', { state: 'PENDING' }),
+      executed('accepted', 'RUN_ASYNC', { state: 'SCHEDULED' }),
+      executed('run', 'RUN', { state: 'PENDING' }),
+      executed('ended', 'RUN_ASYNC', { state: 'INCOMPLETE', endedAt: T0 }),
+      { stageId: 'pending', runnerType: 'docker' },
+    );
+    expect(await offered(10)).toEqual(['a', 'b'].map(key));
+    expect(await offered(1)).toHaveLength(1);
+  });
+
   it('names all live attempts that runners have', async () => {
     const ofRunners = async () => {
       const held = await storage().read((one) => one.held.ofRunners());

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
+import type { AcceptOutcome } from '../../src/service/execution/runner-calls.ts';
 import type { ExecutionAnswer, Executor } from '../../src/service/executor/executor.ts';
 import { answered } from '../support/fake-runner-calls.ts';
 import { manualClock } from '../support/manual-clock.ts';
@@ -7,6 +9,13 @@ import { policy, remote, runnerRig } from '../support/runner-rig.ts';
 import { scratchFolder } from '../support/scratch.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { stageWrite } from '../support/writes.ts';
+
+/** What a database file holds now, as another file. */
+async function backup(from: string, to: string): Promise<void> {
+  const database = new Database(from, { readonly: true });
+  await database.backup(to);
+  database.close();
+}
 
 const stopped: ExecutionAnswer = {
   checkUpdates: [],
@@ -38,6 +47,7 @@ describe('a builtin attempt that takes too long', () => {
     await waitFor('RUNNING', async () => (await rig.stage(planId, 's')).attempts[0]?.state === 'RUNNING');
     // It owes no heartbeats: it lives and dies with the server.
     rig.time.advance(59_999);
+    await rig.settle();
     expect((await rig.stage(planId, 's')).state).toBe('ATTEMPTING');
     rig.time.advance(1);
     const stage = await waitFor('the end', async () => {
@@ -71,6 +81,31 @@ describe('a builtin attempt that takes too long', () => {
 });
 
 describe('after the end of a server process', () => {
+  it('an offer that nobody answered owes heartbeats', async () => {
+    const path = join(await scratchFolder(), 'turboci.db');
+    const time = manualClock();
+    const first = await runnerRig({ path, time });
+    await first.register('r');
+    const answer = Promise.withResolvers<AcceptOutcome>();
+    first.calls.onRunAsync = () => answer.promise;
+    const planId = await first.createPlan();
+    const executionPolicy = policy({ maxAttempts: 1, heartbeatTimeoutMs: 5000, attemptTimeoutMs: 21_600_000 });
+    await first.write(planId, { stages: [remote('s', { executionMode: 'ASYNC', executionPolicy })] });
+    await first.call(1);
+    // As after kill -9: the process is never told to stop, and a copy of its database is opened.
+    const copy = join(await scratchFolder(), 'turboci.db');
+    await backup(path, copy);
+    const second = await runnerRig({ path: copy, time });
+    expect((await second.stage(planId, 's')).attempts[0]).toMatchObject({ state: 'SCHEDULED' });
+    const stage = await waitFor('the loss', async () => {
+      time.advance(1000);
+      const found = await second.stage(planId, 's');
+      return found.state === 'FINAL' && found;
+    });
+    expect(stage.attempts[0]?.failure?.reason).toBe('HEARTBEAT_LOST');
+    answer.resolve({ kind: 'ACCEPTED' });
+  });
+
   it('what it executed or waited for is tried again, what runners hold stands', async () => {
     const path = join(await scratchFolder(), 'turboci.db');
     const time = manualClock();

@@ -35,6 +35,7 @@ describe('the attempt_timeout', () => {
       const { task } = await rig.call(1);
       await waitFor('the hand-over', async () => (await rig.stage(planId, 's')).attempts[0]?.deadline !== undefined);
       rig.time.advance(59_999);
+      await rig.settle();
       expect((await rig.stage(planId, 's')).state).toBe('ATTEMPTING');
       rig.time.advance(1);
       const stage = await final(rig, planId, 's');
@@ -92,12 +93,14 @@ describe('the heartbeat_timeout', () => {
     const { version } = await rig.stage(planId, 's');
     for (let beat = 0; beat < 6; beat++) {
       rig.time.advance(9000);
+      await rig.settle();
       await rig.update(task.executionId);
     }
     const alive = await rig.stage(planId, 's');
     expect(alive).toMatchObject({ state: 'ATTEMPTING', version });
     // Writes in the attempt's name count as well.
     rig.time.advance(9000);
+    await rig.settle();
     const attempt = { stageId: 's', attemptIdx: 1, processUid: task.executionId };
     await rig.service.orchestrator.writeNodes(anyCall, {
       workPlanId: planId,
@@ -110,6 +113,7 @@ describe('the heartbeat_timeout', () => {
       responseView: 'BASIC',
     });
     rig.time.advance(9000);
+    await rig.settle();
     expect((await rig.stage(planId, 's')).state).toBe('ATTEMPTING');
     rig.time.advance(1000);
     expect((await final(rig, planId, 's')).attempts[0]?.failure?.reason).toBe('HEARTBEAT_LOST');
@@ -143,8 +147,10 @@ describe('the heartbeat_timeout', () => {
     expect(attempts[0]?.state).toBe('SCHEDULED');
     expect(await second.load('r')).toBe(1);
     time.advance(9000);
+    await second.settle();
     await second.update(attempts[0]?.executionId ?? '', 'still here');
     time.advance(9000);
+    await second.settle();
     expect((await second.stage(planId, 'lives')).attempts[0]?.state).toBe('RUNNING');
     await waitFor('the loss', async () => {
       time.advance(200);

@@ -103,6 +103,7 @@ describe('a runner that asks for work', () => {
     const planId = await withStages(rig, 1);
     const [task] = await rig.acquire('p');
     rig.time.advance(29_999);
+    await rig.settle();
     expect(await rig.acquire('q')).toEqual([]);
     rig.time.advance(1);
     const [again] = await waitFor('the attempt to be free', async () => {
@@ -124,6 +125,7 @@ describe('a runner that asks for work', () => {
     const [task] = await rig.acquire('p');
     await rig.update(task?.executionId ?? '');
     rig.time.advance(60_000);
+    await rig.settle();
     await rig.write(planId, { stages: [remote('later')] });
     expect(await rig.acquire('p')).toMatchObject([{ stageId: 'later' }]);
     expect((await rig.stage(planId, 's0')).attempts[0]).toMatchObject({ state: 'RUNNING', runnerId: 'p' });

@@ -16,6 +16,8 @@ export type RunnerRig = ServiceRig & {
   update(executionId: string, message?: string): Promise<{ readonly cancelRequested: boolean }>;
   /** What the registry says of a runner's load. */
   load(runnerId: string): Promise<number | undefined>;
+  /** Resolves when what the clock has set off so far has been written. */
+  settle(): Promise<void>;
   /** The n-th call to a runner, from 1, once it is made. */
   call(n: number): Promise<MadeCall>;
 };
@@ -55,6 +57,10 @@ export async function runnerRig(options: RigOptions & { readonly time?: ManualCl
     async load(runnerId) {
       const runners = await orchestrator.listRunners(anyCall, { runnerType: '' });
       return runners.find((runner) => runner.runnerId === runnerId)?.currentLoad;
+    },
+    async settle() {
+      // A timer that fires reads first and writes then; a few writes behind one another are behind both.
+      for (let round = 0; round < 5; round++) await rig.createPlan();
     },
     call: (n) => waitFor(`call ${n} to a runner`, () => calls.made[n - 1]),
   };

@@ -98,9 +98,17 @@ export function beat(edit: PlanEdit, stage: StageDraft, attempt: AttemptDraft): 
   edit.touchAttempt(attempt, { heartbeatBy: edit.origin.at + heartbeatTimeoutMs });
 }
 
-/** Takes an attempt back from a runner that has begun nothing: it is in its queue again, at no cost. */
+/**
+ * Takes an attempt back from a runner that has begun nothing: it is in its queue again, at no cost, behind those that
+ * wait already, so that one which no runner takes keeps none of them waiting.
+ */
 export function takeBack(edit: PlanEdit, stage: StageDraft, attempt: AttemptDraft): void {
-  edit.changeAttempt(stage, attempt, { state: 'PENDING', ...unowned });
+  edit.changeAttempt(stage, attempt, { state: 'PENDING', availableAt: edit.origin.at, ...unowned });
+}
+
+/** An acquired attempt is answered to its runner once more: the time to be heard of runs anew. */
+export function answerAgain(edit: PlanEdit, attempt: AttemptDraft): void {
+  edit.touchAttempt(attempt, { confirmBy: edit.origin.at + CONFIRM_MS });
 }
 
 /** Asks the holder of a live attempt to stop, and gives it a grace time to answer. */

@@ -1,28 +1,28 @@
 import type { AttemptKey } from '../../storage/attempt-repository.ts';
 import type { Storage } from '../../storage/storage.ts';
-import { beat } from '../edit/attempt-life.ts';
+import { answerAgain, beat } from '../edit/attempt-life.ts';
 import type { CallContext } from '../orchestrator.ts';
 import type { AcquireExecutionsRequest } from '../requests.ts';
-import { runnerTask } from './claim.ts';
+import { ANSWER_BYTES, runnerTask, taskBytes } from './claim.ts';
 import { ExecutionRecord, type ExecutionRecordDeps } from './execution-record.ts';
 import { liveAttemptOf } from './live-attempt.ts';
 import { notRegistered, type PullDesk, Waiter } from './pull-desk.ts';
 import type { RunnerTask } from './runner-calls.ts';
 import type { RunnerRegistry } from './runner-registry.ts';
+import { takeBackLive } from './take-back.ts';
 
 export type AcquisitionsDeps = ExecutionRecordDeps & {
   readonly storage: Storage;
   readonly registry: RunnerRegistry;
   readonly desk: PullDesk;
-  /** Looks for work of a type, since somebody waits for it. */
-  readonly lookFor: (runnerType: string) => void;
+  /** Looks for work of these types, since somebody waits for it; resolves when what was found is reserved. */
+  readonly lookFor: (runnerTypes: readonly string[]) => Promise<void>;
+  readonly isStopping: () => boolean;
 };
 
 /** Runners that ask for work: AcquireStageExecutions. */
 export class Acquisitions {
   readonly #deps: AcquisitionsDeps;
-  /** Executions whose answer is on its way: another call of the same runner does not get them again. */
-  readonly #underWay = new Set<string>();
 
   constructor(deps: AcquisitionsDeps) {
     this.#deps = deps;
@@ -34,17 +34,24 @@ export class Acquisitions {
    * for it goes back at once, or is answered to the runner's next call. Rejects with REGISTRATION_NOT_FOUND.
    */
   async acquire(ctx: CallContext, request: AcquireExecutionsRequest): Promise<readonly RunnerTask[]> {
-    const { runnerId, maxExecutions, waitMs } = request;
+    const { desk, isStopping } = this.#deps;
+    const tasks = await this.#tasks(ctx, request);
+    if (ctx.signal.aborted) {
+      await Promise.all(tasks.map((task) => new ExecutionRecord(this.#deps, task).takeBack(isStopping)));
+    }
+    for (const { executionId } of tasks) desk.end(executionId);
+    if (ctx.signal.aborted) throw ctx.signal.reason;
+    return tasks;
+  }
+
+  async #tasks(ctx: CallContext, request: AcquireExecutionsRequest): Promise<readonly RunnerTask[]> {
     const { desk, lookFor } = this.#deps;
-    const runnerTypes = this.#types(request);
-    const lost = await this.#lost(request, runnerTypes);
+    const lost = await this.#lost(request, this.#types(request));
     if (lost.length > 0) return lost;
-    const waiter = new Waiter(runnerId, runnerTypes, maxExecutions, (task) => this.#underWay.add(task.executionId));
-    const tasks = await desk.wait(waiter, waitMs, ctx.signal, () => runnerTypes.forEach(lookFor));
-    for (const { executionId } of tasks) this.#underWay.delete(executionId);
-    if (!ctx.signal.aborted) return tasks;
-    await Promise.all(tasks.map((task) => new ExecutionRecord(this.#deps, task).takeBack(() => false)));
-    throw ctx.signal.reason;
+    // Again, since the registration may have ended meanwhile; from here on the desk is told.
+    const runnerTypes = this.#types(request);
+    const waiter = new Waiter(request.runnerId, runnerTypes, request.maxExecutions);
+    return desk.wait(waiter, request.waitMs, ctx.signal, () => lookFor(runnerTypes));
   }
 
   #types({ runnerId, runnerTypes }: AcquireExecutionsRequest): readonly string[] {
@@ -57,34 +64,50 @@ export class Acquisitions {
     return types;
   }
 
-  /** What the runner acquired and does not know that it has; what it says it holds is confirmed. */
+  /** What the runner acquired and does not know that it has, as far as it fits; what it says it holds is confirmed. */
   async #lost(request: AcquireExecutionsRequest, runnerTypes: readonly string[]): Promise<readonly RunnerTask[]> {
     const { runnerId, heldExecutionIds, maxExecutions } = request;
     const unconfirmed = await this.#deps.storage.read((snapshot) => snapshot.held.unconfirmed(runnerId));
-    const tasks: RunnerTask[] = [];
     const held = new Set(heldExecutionIds);
+    const tasks: RunnerTask[] = [];
+    let bytes = 0;
     for (const key of unconfirmed) {
-      const task = await this.#recall(key, held);
-      if (task !== undefined && runnerTypes.includes(task.runnerType)) tasks.push(task);
-      if (tasks.length === maxExecutions) break;
+      const isFull = tasks.length === maxExecutions || bytes >= ANSWER_BYTES;
+      const task = await this.#recall(key, held, isFull ? [] : runnerTypes);
+      if (task === undefined) continue;
+      tasks.push(task);
+      bytes += taskBytes(task);
     }
     return tasks;
   }
 
-  #recall(key: AttemptKey, held: ReadonlySet<string>): Promise<RunnerTask | undefined> {
-    return this.#deps.editor.edit(
+  #recall(key: AttemptKey, held: ReadonlySet<string>, runnerTypes: readonly string[]): Promise<RunnerTask | undefined> {
+    const { desk, editor } = this.#deps;
+    return editor.edit<RunnerTask | undefined, RunnerTask | undefined>(
       key.planId,
       { actor: 'server', reason: '' },
       {
         change: async (edit) => {
           const live = await liveAttemptOf(edit, key);
-          const executionId = live?.attempt.current.executionId;
-          if (live === undefined || executionId === undefined || live.attempt.current.confirmBy === undefined) return;
-          if (held.has(executionId)) return beat(edit, live.stage, live.attempt);
-          if (this.#underWay.has(executionId)) return;
+          const { executionId, confirmBy, cancelBy } = live?.attempt.current ?? {};
+          if (live === undefined || executionId === undefined || confirmBy === undefined) return undefined;
+          if (held.has(executionId)) {
+            beat(edit, live.stage, live.attempt);
+            return undefined;
+          }
+          if (desk.isUnderWay(executionId) || !runnerTypes.includes(live.stage.current.runnerType)) return undefined;
+          // Nobody has begun what nobody is to begin any more.
+          if (cancelBy !== undefined) {
+            await takeBackLive(edit, live);
+            return undefined;
+          }
+          answerAgain(edit, live.attempt);
           return runnerTask(edit, live.stage, live.attempt, executionId);
         },
-        answer: async (_saved, task) => task ?? undefined,
+        answer: async (_saved, task, uow) => {
+          if (task !== undefined) uow.afterCommit(() => desk.begin(task.executionId));
+          return task;
+        },
       },
     );
   }

@@ -13,12 +13,19 @@ import { propagate } from '../edit/propagate.ts';
 import { failureOf, resultNotAccepted, storeResult } from '../edit/result-record.ts';
 import { type AttemptEnd, endAttempt, willRetry } from '../edit/stage-life.ts';
 import type { ExecutionAnswer } from '../executor/executor.ts';
-import type { CheckUpdate } from '../requests.ts';
+import type { CheckUpdate, RunnerAnswer } from '../requests.ts';
 import { assertWriterMay, dependenciesOpen } from '../write/transitions.ts';
 import { type LiveAttempt, stopReason } from './live-attempt.ts';
 
 /** The attempt that answers. */
 type Answering = LiveAttempt & { readonly edit: PlanEdit; readonly limits: Limits };
+
+type AnswerFacts = {
+  /** What a repeat of the answer is known by. */
+  readonly answerDigest?: string | undefined;
+  /** The answer came by another way than the execution itself, which is to be stopped for this reason. */
+  readonly stop?: string | undefined;
+};
 
 /** What an answer says about one check. */
 type UpdateOp = { readonly update: CheckUpdate; readonly check: CheckDraft };
@@ -26,22 +33,26 @@ type UpdateOp = { readonly update: CheckUpdate; readonly check: CheckDraft };
 /**
  * Applies an executor's answer: check updates, the attempt's end and the stage's advance, all in one edit (semantics,
  * section 9). An answer that leads to a retry leaves its updates as that attempt's results and moves no check. Rejects
- * the whole answer for an unknown check, an illegal move, a result that its check does not take, or a broken limit. The
- * digest is what a repeat of the answer is known by.
+ * the whole answer for an unknown check, an illegal move, a result that its check does not take, or a broken limit.
  */
-export async function applyAnswer(answering: Answering, answer: ExecutionAnswer, answerDigest?: string): Promise<void> {
+export async function applyAnswer(
+  answering: Answering,
+  answer: ExecutionAnswer,
+  { answerDigest, stop }: AnswerFacts = {},
+): Promise<void> {
   const { edit, stage, attempt, limits } = answering;
   const end = endOf(answering, answer);
   const ops = await findChecks(edit, answer.checkUpdates);
-  const open = ops.filter(({ check }) => check.current.state !== 'FINAL');
+  const open: UpdateOp[] = [];
   for (const op of ops) {
-    if (!open.includes(op)) noteSkipped(answering, op);
+    if (op.check.current.state === 'FINAL') noteSkipped(answering, op);
+    else open.push(op);
   }
   const judge = willRetry(edit, stage, attempt, end)
     ? await keepResults(answering, open)
     : await updateChecks(answering, open);
   if (answer.details !== undefined) await mergeDetails(edit, stage, attempt, answer.details, limits.jsonBytes);
-  await endAttempt(edit, stage, attempt, end);
+  await endAttempt(edit, stage, attempt, end, stop === undefined ? {} : { stop });
   edit.changeAttempt(stage, attempt, { answerDigest });
   await propagate(edit);
   judge();
@@ -158,4 +169,10 @@ export function refusedAnswer(error: AppError, at: number): Failure {
   const fields = error.fields.map(({ path }) => path.join('.')).join(', ');
   const where = fields === '' ? '' : ` (${fields})`;
   return { message: `the answer was refused: ${error.message}${where}`, reason: 'RUNNER_ERROR', occurredAt: at };
+}
+
+/** A failure of a runner that says FINAL is a verdict: there is no point in another attempt. */
+export function toExecutionAnswer(answer: RunnerAnswer): ExecutionAnswer {
+  const { stageState, checkUpdates, failure, details } = answer;
+  return { checkUpdates, details, failure, verdict: stageState === 'FINAL' };
 }

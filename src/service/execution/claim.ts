@@ -28,24 +28,42 @@ export async function claimNext(edit: PlanEdit, executionId: string, now: number
 }
 
 /**
+ * Bytes of JSON that are handed to one runner at a time, one attempt at least: clients of gRPC take 4 MiB in a message
+ * unless they are told otherwise, and an answer that is too large for its runner would be answered for ever.
+ */
+export const ANSWER_BYTES = 3 * 1024 * 1024;
+
+/** Bytes of JSON in what a runner is told. */
+export function taskBytes({ args, checkOptions }: RunnerTask): number {
+  const sizes = [args, ...checkOptions.map(({ options }) => options)].map((json) => JSON.stringify(json).length);
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** What was reserved; `mayBeMore` = the plan may have further attempts in the queue. */
+export type Reserved = { readonly tasks: readonly RunnerTask[]; readonly mayBeMore: boolean };
+
+/**
  * Hands the plan's longest waiting attempts of a queue to runners, one each in the order given; answers what each is to
- * do, for as many as there are attempts available at `now`.
+ * do, for as many as there are attempts available at `now`, and as fit into an answer to a runner that acquires them.
  */
 export async function reserve(
   edit: PlanEdit,
   queue: string,
   takers: readonly Handover[],
   now: number,
-): Promise<readonly RunnerTask[]> {
+): Promise<Reserved> {
   const tasks: RunnerTask[] = [];
+  let bytes = 0;
   const waiting = await queued(edit, queue, now, takers.length);
   for (const [index, { stage, attempt }] of waiting.entries()) {
     const to = takers[index];
-    if (to === undefined) break;
+    if (to === undefined || bytes >= ANSWER_BYTES) break;
     handOver(edit, stage, attempt, to);
-    tasks.push(await runnerTask(edit, stage, attempt, to.executionId));
+    const task = await runnerTask(edit, stage, attempt, to.executionId);
+    if (to.dispatch === 'ACQUIRE') bytes += taskBytes(task);
+    tasks.push(task);
   }
-  return tasks;
+  return { tasks, mayBeMore: waiting.length === takers.length || tasks.length < waiting.length };
 }
 
 async function queued(edit: PlanEdit, queue: string, now: number, limit: number): Promise<readonly LiveAttempt[]> {

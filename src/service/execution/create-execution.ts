@@ -51,7 +51,7 @@ export function createExecution(deps: ExecutionDeps, editor: Editor): Execution 
   const heartbeats = new Heartbeats();
   const loads = new RunnerLoads();
   const runs = new RunnerRuns();
-  const desk = new PullDesk(clock);
+  const desk = new PullDesk(clock, deps.limits.pullers);
   const registry = new RunnerRegistry({ ...base, loads });
   const watch = new QueueWatch(base, (queue, planId) => {
     if (queue === BUILTIN_QUEUE) builtin.available(planId);
@@ -70,11 +70,16 @@ export function createExecution(deps: ExecutionDeps, editor: Editor): Execution 
     editor.onEffects(listener);
   }
 
+  const lookFor = (runnerTypes: readonly string[]): Promise<void> => {
+    for (const runnerType of runnerTypes) runners.roomAt(runnerType);
+    return runners.settled(runnerTypes);
+  };
+  let isStopped = false;
   const services: readonly BackgroundService[] = [timers, builtin, runners, watch];
   return {
     registry,
-    reports: new Reports({ ...base, heartbeats }),
-    acquisitions: new Acquisitions({ ...base, registry, desk, lookFor: (type) => runners.roomAt(type) }),
+    reports: new Reports({ ...base, heartbeats, runs }),
+    acquisitions: new Acquisitions({ ...base, registry, desk, lookFor, isStopping: () => isStopped }),
     runNow: (claim) => builtin.runNow(claim),
     start: async () => {
       await registry.start();
@@ -82,6 +87,7 @@ export function createExecution(deps: ExecutionDeps, editor: Editor): Execution 
       for (const service of services) await service.start();
     },
     stop: async () => {
+      isStopped = true;
       for (const service of services.toReversed()) await service.stop();
       await registry.stop();
       calls.close();

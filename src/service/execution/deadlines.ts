@@ -1,6 +1,6 @@
 import type { Attempt } from '../../domain/attempt.ts';
 import { serverFailure } from '../../domain/failure.ts';
-import { CONFIRM_MS } from '../edit/attempt-life.ts';
+import { CONFIRM_MS, orderStop } from '../edit/attempt-life.ts';
 import { endCancelled } from '../edit/cancel.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
 import { endAttempt } from '../edit/stage-life.ts';
@@ -63,8 +63,18 @@ async function meetConfirmation(edit: PlanEdit, live: LiveAttempt, now: number, 
   const { confirmBy } = live.attempt.current;
   if (confirmBy === undefined || confirmBy > now) return false;
   const latest = startedAt + CONFIRM_MS;
-  if (latest > now) edit.touchAttempt(live.attempt, { confirmBy: latest });
-  else await takeBackLive(edit, live);
+  if (latest > now) {
+    edit.touchAttempt(live.attempt, { confirmBy: latest });
+    return true;
+  }
+  orderStop(
+    edit,
+    live.stage,
+    live.attempt,
+    'CANCEL',
+    'nothing was heard of the execution: it is given to somebody else',
+  );
+  await takeBackLive(edit, live);
   return true;
 }
 

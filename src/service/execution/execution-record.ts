@@ -76,7 +76,7 @@ export class ExecutionRecord {
       await this.#untilStored(isStopping, () =>
         this.#edit(true, undefined, async (edit, live) => {
           if (live.attempt.current.state !== 'RUNNING') moveOn(edit, live.stage, live.attempt, 'RUNNING', startedAt);
-          await applyAnswer({ edit, ...live, limits }, answer, answerDigest);
+          await applyAnswer({ edit, ...live, limits }, answer, { answerDigest });
         }),
       );
     } catch (error) {
@@ -111,7 +111,8 @@ export class ExecutionRecord {
   #refuse(refusal: AppError, isStopping: () => boolean): Promise<void> {
     return this.#untilStored(isStopping, () =>
       this.#edit(false, undefined, async (edit, { stage, attempt }) => {
-        const failure = refusedAnswer(refusal, edit.origin.at);
+        const refused = refusedAnswer(refusal, edit.origin.at);
+        const failure = { ...refused, reason: stopReason({ stage, attempt }) ?? refused.reason };
         await endAttempt(edit, stage, attempt, { state: 'INCOMPLETE', failure, final: false });
       }),
     );

@@ -1,5 +1,6 @@
 import { AppError } from '../../domain/error.ts';
 import type { CancelTimer, Clock } from '../../domain/ports.ts';
+import { ANSWER_BYTES, taskBytes } from './claim.ts';
 import type { RunnerTask } from './runner-calls.ts';
 
 /** One AcquireStageExecutions call that waits for work. It is answered with all that is being reserved for it at a time. */
@@ -8,20 +9,13 @@ export class Waiter {
   readonly runnerTypes: ReadonlySet<string>;
   readonly #result = Promise.withResolvers<readonly RunnerTask[]>();
   readonly #got: RunnerTask[] = [];
-  readonly #onTask: (task: RunnerTask) => void;
+  #bytes = 0;
   #free: number;
   #pending = 0;
   #isOpen = true;
   #isOverdue = false;
 
-  /** `onTask` is told of each task when it has been reserved. */
-  constructor(
-    runnerId: string,
-    runnerTypes: readonly string[],
-    maxExecutions: number,
-    onTask: (task: RunnerTask) => void,
-  ) {
-    this.#onTask = onTask;
+  constructor(runnerId: string, runnerTypes: readonly string[], maxExecutions: number) {
     this.runnerId = runnerId;
     this.runnerTypes = new Set(runnerTypes);
     this.#free = maxExecutions;
@@ -34,7 +28,7 @@ export class Waiter {
 
   /** Whether it takes one more. */
   get hasRoom(): boolean {
-    return this.#isOpen && this.#free > 0;
+    return this.#isOpen && this.#free > 0 && this.#bytes < ANSWER_BYTES;
   }
 
   /** One of its places is being filled. */
@@ -50,13 +44,14 @@ export class Waiter {
     this.#settle();
   }
 
-  /** Hands over what was reserved for a place; false when the call has ended meanwhile: then nobody has it. */
+  /** Hands over what was reserved for a place; false when the call has ended, or is full: then nobody has it. */
   deliver(task: RunnerTask): boolean {
     if (!this.#isOpen) return false;
-    this.#got.push(task);
-    this.#onTask(task);
     this.#pending -= 1;
     this.#settle();
+    if (this.#bytes >= ANSWER_BYTES) return false;
+    this.#bytes += taskBytes(task);
+    this.#got.push(task);
     return true;
   }
 
@@ -90,27 +85,46 @@ export class Waiter {
 /** The runners that wait for work, in the order in which they came. */
 export class PullDesk {
   readonly #clock: Clock;
+  readonly #limit: number;
   readonly #waiters = new Set<Waiter>();
+  readonly #underWay = new Set<string>();
 
-  constructor(clock: Clock) {
+  /** `limit` is how many calls may wait. */
+  constructor(clock: Clock, limit: number) {
     this.#clock = clock;
+    this.#limit = limit;
+  }
+
+  /** The execution is being given to a call: no other call of the same runner gets it until that has ended. */
+  begin(executionId: string): void {
+    this.#underWay.add(executionId);
+  }
+
+  end(executionId: string): void {
+    this.#underWay.delete(executionId);
+  }
+
+  isUnderWay(executionId: string): boolean {
+    return this.#underWay.has(executionId);
   }
 
   /**
    * Lets a call wait until it gets something, its time is up, or it is given up. `lookAround` is called when it waits, to
-   * find what is there already.
+   * find what is there already; it resolves when all that was being reserved then is.
    */
-  async wait(waiter: Waiter, waitMs: number, signal: AbortSignal, lookAround: () => void) {
+  async wait(waiter: Waiter, waitMs: number, signal: AbortSignal, lookAround: () => Promise<void>) {
     if (signal.aborted) return [];
+    if (this.#waiters.size >= this.#limit) throw tooManyWait(this.#limit);
     const close = (): void => waiter.close();
     const timeUp = (): void => waiter.timeUp();
     let cancel: CancelTimer = () => {};
     signal.addEventListener('abort', close, { once: true });
     this.#waiters.add(waiter);
     try {
-      lookAround();
-      if (waitMs === 0) timeUp();
-      else cancel = this.#clock.after(waitMs, timeUp);
+      const looked = lookAround();
+      if (waitMs > 0) cancel = this.#clock.after(waitMs, timeUp);
+      // What another call did not take is there then: a second look finds it.
+      else void looked.then(lookAround).then(timeUp);
       return await waiter.tasks;
     } finally {
       this.#waiters.delete(waiter);
@@ -144,5 +158,11 @@ export function notRegistered(runnerId: string, runnerType: string): AppError {
   const what = runnerType === '' ? 'for any type' : `for "${runnerType}"`;
   return new AppError('REGISTRATION_NOT_FOUND', `runner "${runnerId}" is not registered ${what}; register it first`, {
     metadata: { resource_type: 'runner', resource_name: runnerId, runner_type: runnerType },
+  });
+}
+
+function tooManyWait(limit: number): AppError {
+  return new AppError('PULLERS_LIMIT', `${limit} calls wait for work already; ask again in a moment`, {
+    metadata: { limit: String(limit) },
   });
 }

@@ -49,6 +49,9 @@ export class QueueWatch implements BackgroundService, EffectListener {
   effectsDue(planId: string, { ready, backoffEnd }: EditEffects): void {
     if (!this.#isRunning) return;
     if (backoffEnd !== undefined) this.#arm(backoffEnd);
+    // A backoff may have ended before the commit, and before a look at the ends of backoffs that did not see it yet.
+    if (backoffEnd !== undefined && backoffEnd <= this.#deps.clock.now())
+      this.#seenUntil = Math.min(this.#seenUntil, backoffEnd - 1);
     for (const queue of ready) this.#listener(queue, planId);
   }
 

@@ -2,9 +2,11 @@ import { serverFailure } from '../../domain/failure.ts';
 import type { Logger } from '../../domain/logger.ts';
 import type { AttemptKey } from '../../storage/attempt-repository.ts';
 import type { Storage } from '../../storage/storage.ts';
+import { moveOn } from '../edit/attempt-life.ts';
 import type { Editor } from '../edit/editor.ts';
+import type { PlanEdit } from '../edit/plan-edit.ts';
 import { endAttempt } from '../edit/stage-life.ts';
-import { liveAttemptOf } from './live-attempt.ts';
+import { type LiveAttempt, liveAttemptOf } from './live-attempt.ts';
 import type { RunnerLoads } from './runner-loads.ts';
 
 /** Attempts ended at a time. */
@@ -20,34 +22,59 @@ export type RecoveryDeps = {
 /**
  * Takes stock of what the last server process left behind; to be run once at start, before anything is dispatched.
  * Attempts whose execution ended with that process (builtin ones, blocking calls to runners) are INCOMPLETE
- * (SERVER_RESTART), retried by policy; what runners hold stands until its deadlines, since they may report.
+ * (SERVER_RESTART), retried by policy; what runners hold, or may hold, stands until its deadlines, since they may report.
  */
 export async function recoverAttempts({ storage, editor, log, loads }: RecoveryDeps): Promise<void> {
   for (const held of await storage.read((snapshot) => snapshot.held.ofRunners())) loads.add(held);
-  let recovered = 0;
-  for (;;) {
-    const cut = await storage.read((snapshot) => snapshot.held.boundToProcess(BATCH));
-    if (cut.length === 0) break;
-    await Promise.all(cut.map((key) => endCut(editor, key)));
-    recovered += cut.length;
-  }
-  if (recovered > 0) log.info({ attempts: recovered }, 'ended attempts that the last server process left running');
+  const ended = await forAll(
+    () => storage.read((snapshot) => snapshot.held.boundToProcess(BATCH)),
+    (key) => editAttempt(editor, key, endCut),
+  );
+  if (ended > 0) log.info({ attempts: ended }, 'ended attempts that the last server process left running');
+  await forAll(
+    () => storage.read((snapshot) => snapshot.held.offered(BATCH)),
+    (key) => editAttempt(editor, key, assumeAccepted),
+  );
 }
 
-function endCut(editor: Editor, key: AttemptKey): Promise<void> {
+/** Treats what `next` finds until it finds nothing more; answers how many there were. */
+async function forAll(
+  next: () => Promise<readonly AttemptKey[]>,
+  treat: (key: AttemptKey) => Promise<void>,
+): Promise<number> {
+  for (let count = 0; ; ) {
+    const keys = await next();
+    if (keys.length === 0) return count;
+    await Promise.all(keys.map(treat));
+    count += keys.length;
+  }
+}
+
+function editAttempt(
+  editor: Editor,
+  key: AttemptKey,
+  treat: (edit: PlanEdit, live: LiveAttempt) => Promise<void>,
+): Promise<void> {
   return editor.edit(
     key.planId,
     { actor: 'server', reason: 'server restart' },
     {
       change: async (edit) => {
         const live = await liveAttemptOf(edit, key);
-        if (live === undefined) return;
-        const message = 'the server process ended while the attempt ran';
-        const failure = serverFailure('SERVER_RESTART', message, edit.origin.at);
-        const end = { state: 'INCOMPLETE', failure, final: false } as const;
-        await endAttempt(edit, live.stage, live.attempt, end, { stop: message });
+        if (live !== undefined) await treat(edit, live);
       },
       answer: async () => undefined,
     },
   );
+}
+
+async function endCut(edit: PlanEdit, { stage, attempt }: LiveAttempt): Promise<void> {
+  const message = 'the server process ended while the attempt ran';
+  const failure = serverFailure('SERVER_RESTART', message, edit.origin.at);
+  await endAttempt(edit, stage, attempt, { state: 'INCOMPLETE', failure, final: false }, { stop: message });
+}
+
+/** Nobody knows whether the offer was delivered: its runner may report, and owes heartbeats from now on. */
+async function assumeAccepted(edit: PlanEdit, { stage, attempt }: LiveAttempt): Promise<void> {
+  moveOn(edit, stage, attempt, 'SCHEDULED');
 }

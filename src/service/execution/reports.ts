@@ -12,10 +12,10 @@ import type { PlanEdit } from '../edit/plan-edit.ts';
 import { digestOf } from '../idempotency.ts';
 import type { CallContext } from '../orchestrator.ts';
 import type { CompleteExecutionRequest, UpdateExecutionRequest, UpdateExecutionResponse } from '../requests.ts';
-import { applyAnswer } from './answer.ts';
+import { applyAnswer, toExecutionAnswer } from './answer.ts';
 import type { Heartbeats } from './heartbeats.ts';
 import { type LiveAttempt, liveExecutionOf } from './live-attempt.ts';
-import { toExecutionAnswer } from './runner-run.ts';
+import type { RunnerRuns } from './runner-runs.ts';
 
 export type ReportsDeps = {
   readonly storage: Storage;
@@ -24,6 +24,7 @@ export type ReportsDeps = {
   readonly limits: Limits;
   readonly log: Logger;
   readonly heartbeats: Heartbeats;
+  readonly runs: RunnerRuns;
 };
 
 /** What runners report of their own accord: UpdateStageExecution and CompleteStageExecution. */
@@ -42,6 +43,7 @@ export class Reports {
     const { executionId } = request;
     const { attempt, heartbeatTimeoutMs } = await this.#find(executionId);
     if (!isLive(attempt.state)) throw executionEnded(attempt);
+    this.#deps.runs.heardOf(executionId);
     if (attempt.state !== 'RUNNING' || attempt.confirmBy !== undefined || saysAnything(request)) {
       return this.#store(ctx, attempt, request);
     }
@@ -66,7 +68,10 @@ export class Reports {
       if (live === undefined) return assertRepeated(await knownExecution(edit.uow.attempts, executionId), answerDigest);
       live.stage.byWriter = true;
       if (live.attempt.current.state !== 'RUNNING') moveOn(edit, live.stage, live.attempt, 'RUNNING');
-      await applyAnswer({ edit, ...live, limits }, toExecutionAnswer(answer), answerDigest);
+      const { dispatch } = live.attempt.current;
+      // Whatever else waits for an answer of this execution waits in vain.
+      const stop = dispatch === 'BUILTIN' || dispatch === 'RUN' ? 'the attempt has been completed' : undefined;
+      await applyAnswer({ edit, ...live, limits }, toExecutionAnswer(answer), { answerDigest, stop });
     });
   }
 

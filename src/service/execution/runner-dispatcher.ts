@@ -7,7 +7,7 @@ import type { Handover } from '../edit/attempt-life.ts';
 import type { EditEffects } from '../edit/edit-effects.ts';
 import type { EffectListener } from '../edit/editor.ts';
 import type { BackgroundService } from '../orchestrator.ts';
-import { reserve } from './claim.ts';
+import { type Reserved, reserve } from './claim.ts';
 import { ExecutionRecord } from './execution-record.ts';
 import type { PullDesk } from './pull-desk.ts';
 import { ReadyRing } from './ready-ring.ts';
@@ -43,7 +43,10 @@ type Queue = {
   readonly runnerType: string;
   readonly mode: ExecutionMode;
   readonly ready: ReadyRing;
-  units: number;
+  /** Units of work that are under way. */
+  readonly units: Set<Promise<void>>;
+  /** When it last got takers, as a count. */
+  servedAt: number;
 };
 
 /** Somebody who has room for one attempt: a runner to push to, or one that asked. Its load counts the attempt already. */
@@ -66,7 +69,7 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
   readonly #work = new Set<Promise<void>>();
   readonly #offers = new Set<Promise<void>>();
   #isRunning = false;
-  #modes: readonly ExecutionMode[] = executionModes;
+  #turns = 0;
 
   constructor(deps: RunnerDispatcherDeps) {
     this.#deps = deps;
@@ -82,7 +85,8 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
    */
   async stop(): Promise<void> {
     this.#isRunning = false;
-    const { clock, runs } = this.#deps;
+    const { clock, marks, runs } = this.#deps;
+    marks.stop();
     const { promise: timeIsUp, resolve } = Promise.withResolvers<void>();
     const cancel = clock.after(OFFER_GRACE_MS, resolve);
     await Promise.race([Promise.all(this.#offers), timeIsUp]);
@@ -103,31 +107,46 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
 
   /** The plan has attempts to start in the queue. */
   available(name: string, planId: string): void {
-    const queue = this.#queues.get(name) ?? { name, ...parseQueue(name), ready: new ReadyRing(), units: 0 };
+    const queue = this.#queues.get(name) ?? {
+      name,
+      ...parseQueue(name),
+      ready: new ReadyRing(),
+      units: new Set<Promise<void>>(),
+      servedAt: 0,
+    };
     this.#queues.set(name, queue);
     queue.ready.add(planId);
     this.#fill(queue);
   }
 
-  /** Somebody may have room for attempts of this type. The modes take turns at having the first choice. */
+  /** Somebody may have room for attempts of this type. The mode that was served last comes last. */
   roomAt(runnerType: string): void {
-    this.#modes = this.#modes.toReversed();
-    for (const mode of this.#modes) {
-      const queue = this.#queues.get(queueOf(runnerType, mode) ?? '');
-      if (queue !== undefined) this.#fill(queue);
-    }
+    for (const queue of this.#queuesOf(runnerType).sort((a, b) => a.servedAt - b.servedAt)) this.#fill(queue);
+  }
+
+  /** Resolves when nothing of these types is being reserved that was when it was called. */
+  async settled(runnerTypes: readonly string[]): Promise<void> {
+    await Promise.all(runnerTypes.flatMap((type) => this.#queuesOf(type).flatMap(({ units }) => [...units])));
+  }
+
+  #queuesOf(runnerType: string): Queue[] {
+    return executionModes
+      .map((mode) => this.#queues.get(queueOf(runnerType, mode) ?? ''))
+      .filter((queue) => queue !== undefined);
   }
 
   #fill(queue: Queue): void {
-    const { ready } = queue;
-    while (this.#isRunning && ready.size > 0 && queue.units < UNITS) {
+    const { ready, units } = queue;
+    while (this.#isRunning && ready.size > 0 && units.size < UNITS) {
       const takers = this.#takers(queue, Math.max(1, Math.floor(BATCH / ready.size)));
       const planId = takers.length === 0 ? undefined : ready.take();
       if (planId === undefined) return;
-      queue.units += 1;
-      track(this.#work, this.#serve(queue, planId, takers));
+      queue.servedAt = ++this.#turns;
+      const unit = this.#serve(queue, planId, takers);
+      track(this.#work, unit);
+      track(units, unit, () => this.#fill(queue));
     }
-    if (ready.size === 0 && queue.units === 0) this.#queues.delete(queue.name);
+    if (ready.size === 0 && units.size === 0) this.#queues.delete(queue.name);
   }
 
   #takers(queue: Queue, limit: number): readonly Taker[] {
@@ -148,14 +167,21 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
     if (waiting === undefined) return undefined;
     const { waiter } = waiting;
     const { handover, release } = this.#hold(waiter.runnerId, runnerType, 'ACQUIRE');
+    const { executionId } = handover;
     waiter.hold();
+    desk.begin(executionId);
     return {
       handover,
       start: (task) => {
-        if (!waiter.deliver(task)) track(this.#work, this.#takeBack(task));
+        if (waiter.deliver(task)) return;
+        track(
+          this.#work,
+          this.#takeBack(task).finally(() => desk.end(executionId)),
+        );
       },
       release: () => {
         release();
+        desk.end(executionId);
         waiter.free();
       },
     };
@@ -187,20 +213,17 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
 
   /** One unit of work: the plan's attempts for the takers; what is left over goes back. Never rejects. */
   async #serve(queue: Queue, planId: string, takers: readonly Taker[]): Promise<void> {
-    const tasks = await this.#reserve(queue, planId, takers);
-    // More may be waiting than there were takers.
-    if (tasks.length === takers.length) queue.ready.add(planId);
+    const { tasks, mayBeMore } = await this.#reserve(queue, planId, takers);
+    if (mayBeMore) queue.ready.add(planId);
     for (const [index, taker] of takers.entries()) {
       const task = tasks[index];
       if (task === undefined) taker.release();
       else taker.start(task);
     }
-    queue.units -= 1;
-    this.#fill(queue);
     if (tasks.length < takers.length) this.roomAt(queue.runnerType);
   }
 
-  async #reserve(queue: Queue, planId: string, takers: readonly Taker[]): Promise<readonly RunnerTask[]> {
+  async #reserve(queue: Queue, planId: string, takers: readonly Taker[]): Promise<Reserved> {
     const { editor, clock, log, retryLater } = this.#deps;
     const handovers = takers.map(({ handover }) => handover);
     try {
@@ -209,14 +232,14 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
         { actor: 'server', reason: '' },
         {
           change: (edit) => reserve(edit, queue.name, handovers, clock.now()),
-          answer: async (_saved, tasks) => tasks,
+          answer: async (_saved, reserved) => reserved,
         },
       );
     } catch (error) {
-      if (error instanceof AppError && error.reason === 'WORK_PLAN_NOT_FOUND') return [];
+      if (error instanceof AppError && error.reason === 'WORK_PLAN_NOT_FOUND') return nothing;
       log.warn({ work_plan_id: planId, queue: queue.name, err: error }, 'attempts can not be handed out yet');
       retryLater(queue.name, planId);
-      return [];
+      return nothing;
     }
   }
 
@@ -244,8 +267,13 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
   }
 }
 
-/** Keeps work in the set while it is under way. */
-function track(set: Set<Promise<void>>, work: Promise<void>): void {
-  const tracked = work.finally(() => set.delete(tracked));
+const nothing: Reserved = { tasks: [], mayBeMore: false };
+
+/** Keeps work in the set while it is under way; `then` is called when it is not any more. */
+function track(set: Set<Promise<void>>, work: Promise<void>, then: () => void = () => {}): void {
+  const tracked = work.finally(() => {
+    set.delete(tracked);
+    then();
+  });
   set.add(tracked);
 }

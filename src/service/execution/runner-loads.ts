@@ -6,15 +6,16 @@ import type { HeldAttempt } from '../../storage/attempt-repository.ts';
  * attempt ends or is taken back.
  */
 export class RunnerLoads {
-  readonly #byRunner = new Map<string, Set<string>>();
+  /** By type, then by runner id. */
+  readonly #byType = new Map<string, Map<string, Set<string>>>();
   readonly #held = new Map<string, HeldAttempt>();
 
   add(held: HeldAttempt): void {
-    const key = keyOf(held.runnerId, held.runnerType);
-    this.#held.set(held.executionId, held);
-    const executions = this.#byRunner.get(key);
-    if (executions === undefined) this.#byRunner.set(key, new Set([held.executionId]));
-    else executions.add(held.executionId);
+    const { executionId, runnerId, runnerType } = held;
+    this.#held.set(executionId, held);
+    const runners = this.#byType.get(runnerType) ?? new Map<string, Set<string>>();
+    const executions = runners.get(runnerId) ?? new Set<string>();
+    this.#byType.set(runnerType, runners.set(runnerId, executions.add(executionId)));
   }
 
   /** Answers the type whose runner has room for one more now; undefined if no runner had the execution. */
@@ -22,19 +23,16 @@ export class RunnerLoads {
     const held = this.#held.get(executionId);
     if (held === undefined) return undefined;
     this.#held.delete(executionId);
-    const key = keyOf(held.runnerId, held.runnerType);
-    const executions = this.#byRunner.get(key);
+    const runners = this.#byType.get(held.runnerType);
+    const executions = runners?.get(held.runnerId);
     executions?.delete(executionId);
-    if (executions?.size === 0) this.#byRunner.delete(key);
+    if (executions?.size === 0) runners?.delete(held.runnerId);
+    if (runners?.size === 0) this.#byType.delete(held.runnerType);
     return held.runnerType;
   }
 
   /** How many executions of a type a runner has. */
   of(runnerId: string, runnerType: string): number {
-    return this.#byRunner.get(keyOf(runnerId, runnerType))?.size ?? 0;
+    return this.#byType.get(runnerType)?.get(runnerId)?.size ?? 0;
   }
-}
-
-function keyOf(runnerId: string, runnerType: string): string {
-  return JSON.stringify([runnerId, runnerType]);
 }

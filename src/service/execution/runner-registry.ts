@@ -1,4 +1,5 @@
 import { AppError } from '../../domain/error.ts';
+import type { Limits } from '../../domain/limits.ts';
 import type { Logger } from '../../domain/logger.ts';
 import type { CancelTimer, Clock, Ids } from '../../domain/ports.ts';
 import type { RunnerRegistration, RunnerView } from '../../domain/runner.ts';
@@ -22,6 +23,7 @@ export type RunnerRegistryDeps = {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly log: Logger;
+  readonly limits: Limits;
   readonly loads: RunnerLoads;
   readonly calls: RunnerCalls;
 };
@@ -37,6 +39,7 @@ export class RunnerRegistry implements BackgroundService {
   readonly #deps: RunnerRegistryDeps;
   /** By type, then by runner id. */
   readonly #entries = new Map<string, Map<string, Entry>>();
+  readonly #byRegistration = new Map<string, RunnerRegistration>();
   #onCapacity: (runnerType: string) => void = () => {};
   #onGone: (runnerId: string, runnerType: string) => void = () => {};
   #isRunning = false;
@@ -90,6 +93,7 @@ export class RunnerRegistry implements BackgroundService {
       async (uow) => {
         const now = clock.now();
         const earlier = await uow.runners.find(runnerId, runnerType);
+        if (earlier === undefined) this.#assertRoom();
         const registration: RunnerRegistration = {
           registrationId,
           runnerId,
@@ -210,6 +214,8 @@ export class RunnerRegistry implements BackgroundService {
     if (isElsewhere) earlier?.suspension.close();
     const suspension = earlier === undefined || isElsewhere ? this.#suspensionOf(registration) : earlier.suspension;
     ofType.set(runnerId, { registration, suspension, pickedAt: earlier?.pickedAt ?? 0 });
+    if (earlier !== undefined) this.#byRegistration.delete(earlier.registration.registrationId);
+    this.#byRegistration.set(registration.registrationId, registration);
     this.#armExpiry(expiresAt);
     if (this.#isRunning) this.#onCapacity(runnerType);
   }
@@ -224,15 +230,22 @@ export class RunnerRegistry implements BackgroundService {
   }
 
   #forget(registrationId: string): void {
-    for (const [type, ofType] of this.#entries) {
-      for (const [runnerId, { registration, suspension }] of ofType) {
-        if (registration.registrationId !== registrationId) continue;
-        suspension.close();
-        ofType.delete(runnerId);
-        this.#onGone(runnerId, type);
-      }
-      if (ofType.size === 0) this.#entries.delete(type);
-    }
+    const registration = this.#byRegistration.get(registrationId);
+    if (registration === undefined) return;
+    const { runnerId, runnerType } = registration;
+    const ofType = this.#entries.get(runnerType);
+    ofType?.get(runnerId)?.suspension.close();
+    ofType?.delete(runnerId);
+    if (ofType?.size === 0) this.#entries.delete(runnerType);
+    this.#byRegistration.delete(registrationId);
+    this.#onGone(runnerId, runnerType);
+  }
+
+  #assertRoom(): void {
+    const { runners: limit } = this.#deps.limits;
+    if (this.#byRegistration.size < limit) return;
+    const message = `${limit} runners are registered already; unregister some, or let them expire`;
+    throw new AppError('RUNNERS_LIMIT', message, { metadata: { limit: String(limit) } });
   }
 
   #armExpiry(at: number): void {
@@ -241,15 +254,16 @@ export class RunnerRegistry implements BackgroundService {
     this.#expiryAt = at;
     this.#cancelExpiry = this.#deps.clock.after(at - this.#deps.clock.now(), () => {
       this.#expiryAt = undefined;
-      this.#sweeping = this.#sweep();
+      this.#sweeping = this.#sweeping.then(() => this.#sweep());
     });
   }
 
   /** Deletes the registrations that have expired, and sets out for the next one. */
   async #sweep(): Promise<void> {
     const { storage, clock, log } = this.#deps;
-    const expired = [...this.#all()].map(({ registration }) => registration).filter((one) => !this.#holds(one));
+    const expired = [...this.#byRegistration.values()].filter((registration) => !this.#holds(registration));
     try {
+      if (expired.length === 0) return this.#armNextExpiry();
       await storage.write(async (uow) => {
         for (const { registrationId } of expired) await uow.runners.remove(registrationId);
         uow.afterCommit(() => {
@@ -263,7 +277,11 @@ export class RunnerRegistry implements BackgroundService {
       log.warn({ err: error }, 'expired registrations can not be deleted yet');
       this.#armExpiry(clock.now() + RETRY_MS);
     }
-    for (const { registration } of this.#all()) {
+    this.#armNextExpiry();
+  }
+
+  #armNextExpiry(): void {
+    for (const registration of this.#byRegistration.values()) {
       if (this.#holds(registration)) this.#armExpiry(registration.expiresAt);
     }
   }

@@ -1,8 +1,7 @@
 import type { RunnerRegistration } from '../../domain/runner.ts';
 import type { StopOrder } from '../edit/edit-effects.ts';
-import type { ExecutionAnswer } from '../executor/executor.ts';
 import { digestOf } from '../idempotency.ts';
-import type { RunnerAnswer } from '../requests.ts';
+import { toExecutionAnswer } from './answer.ts';
 import { ExecutionRecord, type ExecutionRecordDeps } from './execution-record.ts';
 import type { CallFailure, RunnerCalls, RunnerTask } from './runner-calls.ts';
 import type { StartMarks } from './start-marks.ts';
@@ -25,6 +24,7 @@ export class RunnerRun {
   readonly #record: ExecutionRecord;
   readonly #call = new AbortController();
   #stopped: Promise<void> | undefined;
+  #isHeard = false;
 
   constructor(deps: RunnerRunDeps, runner: RunnerRegistration, task: RunnerTask) {
     this.#deps = deps;
@@ -54,6 +54,11 @@ export class RunnerRun {
       if (outcome === 'UNSUPPORTED') this.#call.abort();
     });
     if (hasEnded) this.#call.abort();
+  }
+
+  /** The runner has reported: whatever becomes of the call, it has begun. */
+  heard(): void {
+    this.#isHeard = true;
   }
 
   /** The server stops: what is under way is left for recovery. */
@@ -87,6 +92,8 @@ export class RunnerRun {
       return this.#record.accepted(isStopping);
     }
     if (isStopping() && outcome.kind !== 'UNDELIVERED') return;
+    // An offer that was answered by a report was delivered, whatever became of the call.
+    if (this.#isHeard) return;
     return this.#settle(outcome, isStopping);
   }
 
@@ -98,6 +105,7 @@ export class RunnerRun {
     switch (kind) {
       case 'UNDELIVERED':
         runners.suspend(this.#runner);
+        if (this.#isHeard) return this.#record.fail('RUNNER_ERROR', what, isStopping);
         return this.#record.takeBack(isStopping);
       case 'TIMED_OUT':
         return this.#record.fail('TIMEOUT', what, isStopping);
@@ -105,10 +113,4 @@ export class RunnerRun {
         return this.#record.fail('RUNNER_ERROR', what, isStopping);
     }
   }
-}
-
-/** A failure of a runner that says FINAL is a verdict: there is no point in another attempt. */
-export function toExecutionAnswer(answer: RunnerAnswer): ExecutionAnswer {
-  const { stageState, checkUpdates, failure, details } = answer;
-  return { checkUpdates, details, failure, verdict: stageState === 'FINAL' };
 }

@@ -28,6 +28,11 @@ export class RunnerRuns {
     this.#running.delete(executionId);
   }
 
+  /** The runner has reported about the execution: it has begun. */
+  heardOf(executionId: string): void {
+    this.#running.get(executionId)?.heard();
+  }
+
   /** Passes an order on; false = the execution is not one of this process's. */
   stop(order: StopOrder): boolean {
     const { executionId } = order;

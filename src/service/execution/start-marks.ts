@@ -18,6 +18,7 @@ type Mark = { readonly task: ExecutionTask; readonly startedAt: number };
 export class StartMarks {
   readonly #deps: StartMarksDeps;
   readonly #byPlan = new Map<string, Map<string, Mark>>();
+  #isStopped = false;
 
   constructor(deps: StartMarksDeps) {
     this.#deps = deps;
@@ -33,6 +34,11 @@ export class StartMarks {
     this.#deps.clock.after(GATHER_MS, () => void this.#write(task.planId));
   }
 
+  /** Marks nothing more: what is not marked is as it was reserved, which recovery knows how to read. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /** The execution has been answered, or taken back: its mark is of no account any more. */
   forget({ planId, executionId }: ExecutionTask): void {
     this.#byPlan.get(planId)?.delete(executionId);
@@ -41,7 +47,7 @@ export class StartMarks {
   async #write(planId: string): Promise<void> {
     const marks = [...(this.#byPlan.get(planId)?.values() ?? [])];
     this.#byPlan.delete(planId);
-    if (marks.length === 0) return;
+    if (marks.length === 0 || this.#isStopped) return;
     try {
       await this.#mark(planId, marks);
     } catch (error) {

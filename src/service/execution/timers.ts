@@ -70,10 +70,13 @@ export class Timers implements BackgroundService, EffectListener {
     let late = 0;
     for (;;) {
       const due = await this.#deps.storage.read((snapshot) => snapshot.timers.due(now, BATCH));
-      const results = await Promise.all(this.#fireAll(due, now));
-      const acted = results.filter((didAct) => didAct).length;
+      const results = await Promise.allSettled(this.#fireAll(due, now));
+      const acted = results.filter((one) => one.status === 'fulfilled' && one.value).length;
+      const failed = results.find((one) => one.status === 'rejected');
       fired += acted;
-      late += results.length - acted;
+      late += results.filter((one) => one.status === 'fulfilled' && !one.value).length;
+      // One that can not be handled holds up no other; the rest of what is due comes with the next round.
+      if (failed !== undefined) throw failed.reason;
       const isFull = due.attempts.length === BATCH || due.stages.length === BATCH;
       // Deadlines that nobody acts on stay due: another look at them would find the same ones for ever.
       if (!isFull || acted === 0) return { fired, late };

@@ -8,7 +8,7 @@ import { type ProcessArgs, readProcessArgs } from './process/args.ts';
 import { type CommandEnd, runCommand } from './process/command.ts';
 import { commandEnvironment, type Environment, minimalEnvironment } from './process/environment.ts';
 import { OutputProgress } from './process/output-progress.ts';
-import { StartError } from './process/process-group.ts';
+import { StartError } from './process/start-error.ts';
 import { Tail } from './process/tail.ts';
 
 /** Output bytes that a result repeats at most (up to three times as many in UTF-8 if they are not valid UTF-8). */

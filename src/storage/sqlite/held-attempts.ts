@@ -17,6 +17,16 @@ export function heldAttempts(statements: Statements): HeldAttempts {
       .limit(arg('limit'))
       .compile(),
   );
+  const offered = statements.prepare((db, arg: Arg<{ limit: number }>) =>
+    db
+      .selectFrom('stage_attempts')
+      .select(attemptKeyColumns)
+      .where(isHeld)
+      .where('dispatch', '=', sql.lit(dispatchKindCodes.encode('RUN_ASYNC')))
+      .where('state', '=', sql.lit(attemptStateCodes.encode('PENDING')))
+      .limit(arg('limit'))
+      .compile(),
+  );
   const ofRunners = statements.prepare((db) =>
     db
       .selectFrom('stage_attempts')
@@ -37,6 +47,9 @@ export function heldAttempts(statements: Statements): HeldAttempts {
   return {
     async boundToProcess(limit) {
       return boundToProcess.all({ limit }).map(fromAttemptKeyRow);
+    },
+    async offered(limit) {
+      return offered.all({ limit }).map(fromAttemptKeyRow);
     },
     async ofRunners() {
       return ofRunners.all({}).map((row) => ({

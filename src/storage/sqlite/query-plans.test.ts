@@ -18,7 +18,7 @@ const HELD = 'idx_stage_attempts_held';
 
 it.each([
   { of: attemptQueues, indexes: [[QUEUE], [QUEUE], [BACKOFF], [BACKOFF]] },
-  { of: heldAttempts, indexes: [[HELD], [HELD], ['idx_stage_attempts_unconfirmed']] },
+  { of: heldAttempts, indexes: [[HELD], [HELD], [HELD], ['idx_stage_attempts_unconfirmed']] },
   {
     of: timerQueue,
     indexes: [['idx_stage_attempts_due'], ['idx_stages_due'], ['idx_stage_attempts_due', 'idx_stages_due']],

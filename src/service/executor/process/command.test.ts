@@ -1,10 +1,10 @@
-import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../platform/clock.ts';
 import { type CommandEnd, type CommandHost, type CommandSpec, runCommand } from './command.ts';
-import { StartError } from './process-group.ts';
+import { StartError } from './start-error.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'command-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -110,6 +110,18 @@ describe('a command', () => {
         .filter((line) => !/^(PWD|SHLVL|_|OLDPWD)=/u.test(line)),
     ).toEqual(['ONLY=this', '']);
   });
+
+  test('gets arguments and environment as they are, whatever a shell would make of them', async () => {
+    const args = ['', ' a  b ', '$HOME `x` *', `'"\\`, '-n', 'line\nline'];
+    const echo = start('', { file: 'printf', argv: ['<%s>', ...args] });
+    await echo.end;
+    expect(echo.output()).toBe(args.map((arg) => `<${arg}>`).join(''));
+    const env = { ONLY: 'a\nb', 'A.B': ' 1 ', 'IN-PUT': '2', IFS: 'x', PWD: '/else/where', UID: '7', '-u': 'v', ü: '' };
+    const run = start('', { file: '/usr/bin/env', argv: ['-0'], env });
+    await run.end;
+    const expected = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+    expect(run.output().split('\0').sort()).toEqual([...expected, ''].sort());
+  });
 });
 
 describe('what cannot start says why', () => {
@@ -119,12 +131,36 @@ describe('what cannot start says why', () => {
     ['a folder', { file: folder, argv: [] }, /permission denied \(EACCES\)/u],
     ['a missing working directory', { cwd: '/no/such' }, /^the working directory "\/no\/such" is not there/u],
     ['a file as working directory', { cwd: '/dev/null' }, /^the working directory/u],
+    ['what is nowhere in the PATH', { file: 'true', env: { PATH: '/etc:/no/such' } }, /command not found/u],
     ['an argument that is too long', { file: 'true', argv: ['x'.repeat(4_000_000)] }, /too long \(E2BIG\)/u],
     ['a name that is too long', { file: 'x'.repeat(10_000), argv: [] }, /^cannot start "x{200}…"/u],
   ])('%s', async (_, spec, message) => {
     const error = await start('', spec).end.catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(StartError);
     expect(error).toHaveProperty('message', expect.stringMatching(message));
+  });
+
+  test('a program is found by the PATH of its environment, or from its working directory', async () => {
+    const bin = mkdtempSync(join(folder, 'bin-'));
+    writeFileSync(join(bin, 'greet'), '#!/bin/sh\necho hello $1\n', { mode: 0o700 });
+    writeFileSync(join(bin, 'lost'), '#!/no/such\n', { mode: 0o700 });
+    writeFileSync(join(bin, 'text'), 'hello', { mode: 0o600 });
+    const path = `/etc:/no/such:${bin}:${environment.PATH}`;
+    const runs = [
+      start('', { file: 'greet', argv: ['path'], env: { PATH: path } }),
+      start('', { file: './greet', argv: ['folder'], cwd: bin }),
+      start('', { file: './lost', argv: [], cwd: bin }),
+    ];
+    const ends = await Promise.all(runs.map(({ end }) => end));
+    const denial = 'cannot start "text": permission denied (EACCES)';
+    await expect(start('', { file: 'text', env: { PATH: path } }).end).rejects.toThrow(denial);
+    rmSync(bin, { recursive: true });
+    expect(ends.map(({ exitCode }) => exitCode)).toEqual([0, 0, 127]);
+    expect(runs.map(({ output }) => output())).toEqual([
+      'hello path\n',
+      'hello folder\n',
+      expect.stringContaining('./lost: not found'),
+    ]);
   });
 });
 

@@ -1,8 +1,7 @@
 import type { Socket } from 'node:net';
 import type { CancelTimer, Clock } from '../../../domain/ports.ts';
-import { openLifeline } from './lifeline.ts';
 import { openOutputPipe } from './output-pipe.ts';
-import { type ProcessEnd, type ProcessGroup, startProcessGroup } from './process-group.ts';
+import { type GroupHost, type ProcessEnd, type ProcessGroup, startProcessGroup } from './process-group.ts';
 
 export type CommandSpec = {
   readonly file: string;
@@ -26,12 +25,7 @@ export type CommandEnd = ProcessEnd & {
 };
 
 /** What running commands needs of the server. */
-export type CommandHost = {
-  readonly clock: Clock;
-  /** The environment of the helpers that start and watch commands. */
-  readonly environment: Record<string, string>;
-  /** Between SIGTERM and SIGKILL. */
-  readonly killGraceMs: number;
+export type CommandHost = GroupHost & {
   /** How long descendants may hold on to the output after the command itself has ended. */
   readonly drainMs: number;
 };
@@ -43,11 +37,10 @@ export type CommandHost = {
  */
 export async function runCommand(spec: CommandSpec, host: CommandHost): Promise<CommandEnd> {
   const pipe = await openOutputPipe(spec.pipePath, host.environment);
-  const lifeline = openLifeline(host.environment);
   try {
     const startedAt = host.clock.now();
-    const group = await startProcessGroup({ ...spec, outputFd: pipe.writeFd }, host.clock, host.killGraceMs);
-    lifeline.hold(group.id);
+    const { writeFd } = pipe;
+    const group = await startProcessGroup({ ...spec, stdin: 'ignore', stdout: writeFd, stderr: writeFd }, host);
     pipe.closeWriteEnd();
     try {
       const output = forward(pipe.stream, spec, host.clock);
@@ -60,7 +53,6 @@ export async function runCommand(spec: CommandSpec, host: CommandHost): Promise<
       group.close();
     }
   } finally {
-    lifeline.release();
     pipe.closeWriteEnd();
     pipe.stream.destroy();
   }

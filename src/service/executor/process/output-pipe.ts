@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { closeSync, constants, openSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { closeSync, constants, openSync, rmSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 
@@ -20,7 +19,7 @@ export type OutputPipe = {
  * Node makes for `stdio: 'pipe'` is a socket for each stream, which loses the order and cannot be opened by path.
  */
 export async function openOutputPipe(path: string, environment: Record<string, string>): Promise<OutputPipe> {
-  await rm(path, { force: true });
+  rmSync(path, { force: true });
   await run('mkfifo', ['-m', '600', path], { env: environment });
   try {
     // Not blocking, or it would wait for a writer. The writing end finds its reader and is left blocking, as commands expect.
@@ -34,6 +33,6 @@ export async function openOutputPipe(path: string, environment: Record<string, s
     };
     return { stream, writeFd, closeWriteEnd };
   } finally {
-    await rm(path, { force: true });
+    rmSync(path, { force: true });
   }
 }

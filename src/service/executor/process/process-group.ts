@@ -1,10 +1,10 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
 import type { CancelTimer, Clock } from '../../../domain/ports.ts';
-
-/** A command that could not be started; the message says why, to the user. */
-export class StartError extends Error {}
+import { openLifeline } from './lifeline.ts';
+import { requireProgram } from './program-file.ts';
+import { cannotStart } from './start-error.ts';
+import { tiedCommand } from './tied-command.ts';
 
 export type ProcessSpec = {
   readonly file: string;
@@ -12,8 +12,19 @@ export type ProcessSpec = {
   /** Undefined = the server's own. */
   readonly cwd: string | undefined;
   readonly env: Record<string, string>;
-  /** Where stdout and stderr go. */
-  readonly outputFd: number;
+  /** Nothing (/dev/null), a stream of the group, or a descriptor of the server. */
+  readonly stdin: 'ignore' | 'pipe';
+  readonly stdout: 'pipe' | number;
+  readonly stderr: 'pipe' | number;
+};
+
+/** What process groups need of the server. */
+export type GroupHost = {
+  readonly clock: Clock;
+  /** The environment of the helpers that start and watch commands. */
+  readonly environment: Record<string, string>;
+  /** Between SIGTERM and SIGKILL. */
+  readonly killGraceMs: number;
 };
 
 /** How the leader of a group ended: with an exit status or by a signal. */
@@ -21,23 +32,36 @@ export type ProcessEnd = { readonly exitCode: number | null; readonly signal: st
 
 /** A command and its descendants, as far as they did not leave the process group (setsid, setpgid). */
 export type ProcessGroup = {
-  readonly id: number;
+  /** Of the command; null for what is no pipe. */
+  readonly streams: Pick<ChildProcess, 'stdin' | 'stdout' | 'stderr'>;
   /** Resolves when the command itself has ended; descendants may still run. */
   readonly ended: Promise<ProcessEnd>;
   /** SIGTERM to all of the group, and SIGKILL after the grace. May be repeated. */
   terminate(): void;
-  /** SIGKILL to what is left, for good: the id may be reused, so no signal is sent afterwards. */
+  /** SIGKILL to what is left, for good: the id may be reused, so no signal is sent afterwards. May be repeated. */
   close(): void;
 };
 
-/** Starts a command as the leader of a session and process group of its own, with /dev/null as stdin. */
-export async function startProcessGroup(spec: ProcessSpec, clock: Clock, killGraceMs: number): Promise<ProcessGroup> {
-  await requireDirectory(spec.cwd);
+/**
+ * Starts a command as the leader of a session and process group of its own, which dies with this process however that
+ * ends. To be closed in the end. Rejects with StartError if the command could not be started.
+ */
+export async function startProcessGroup(spec: ProcessSpec, host: GroupHost): Promise<ProcessGroup> {
+  requireProgram(spec);
   try {
-    const child = spawn(spec.file, spec.argv, {
+    return await startTied(spec, host);
+  } catch (error) {
+    throw cannotStart(spec.file, error);
+  }
+}
+
+async function startTied(spec: ProcessSpec, { clock, environment, killGraceMs }: GroupHost): Promise<ProcessGroup> {
+  const lifeline = await openLifeline(environment);
+  try {
+    const child = spawn('/bin/sh', tiedCommand(spec), {
       cwd: spec.cwd,
       env: spec.env,
-      stdio: ['ignore', spec.outputFd, spec.outputFd],
+      stdio: [spec.stdin, spec.stdout, spec.stderr, lifeline.tie],
       detached: true,
     });
     const ended = new Promise<ProcessEnd>((resolve) => {
@@ -45,17 +69,22 @@ export async function startProcessGroup(spec: ProcessSpec, clock: Clock, killGra
     });
     await once(child, 'spawn');
     if (child.pid === undefined) throw new Error('a process without an id');
-    return { id: child.pid, ended, ...signalling(child.pid, clock, killGraceMs) };
+    return { streams: child, ended, ...signalling(child.pid, clock, killGraceMs, lifeline.release) };
   } catch (error) {
-    throw new StartError(`cannot start ${quoted(spec.file)}: ${reasonOf(error)}`, { cause: error });
+    lifeline.release();
+    throw error;
   }
 }
 
-function signalling(id: number, clock: Clock, killGraceMs: number): Pick<ProcessGroup, 'terminate' | 'close'> {
+function signalling(
+  id: number,
+  clock: Clock,
+  killGraceMs: number,
+  onClose: () => void,
+): Pick<ProcessGroup, 'terminate' | 'close'> {
   let isOver = false;
   let cancelKill: CancelTimer | undefined;
   const send = (signal: NodeJS.Signals): void => {
-    if (isOver) return;
     try {
       process.kill(-id, signal);
     } catch {
@@ -69,34 +98,11 @@ function signalling(id: number, clock: Clock, killGraceMs: number): Pick<Process
       cancelKill = clock.after(killGraceMs, () => send('SIGKILL'));
     },
     close: () => {
-      send('SIGKILL');
+      if (isOver) return;
       isOver = true;
+      send('SIGKILL');
       cancelKill?.();
+      onClose();
     },
   };
-}
-
-/** A missing working directory would be reported by the system as a missing command. */
-async function requireDirectory(path: string | undefined): Promise<void> {
-  if (path === undefined) return;
-  const found = await stat(path).catch(() => undefined);
-  if (!found?.isDirectory()) throw new StartError(`the working directory ${quoted(path)} is not there`);
-}
-
-function quoted(text: string): string {
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200).toWellFormed()}…` : text);
-}
-
-const reasons = new Map([
-  ['ENOENT', 'command not found'],
-  ['EACCES', 'permission denied'],
-  ['E2BIG', 'its arguments and environment are too long'],
-  ['ENOEXEC', 'not an executable format'],
-]);
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const code = 'code' in error ? String(error.code) : '';
-  const reason = reasons.get(code);
-  return reason === undefined ? error.message : `${reason} (${code})`;
 }
