@@ -54,7 +54,7 @@ module.exports = {
       '^src/(main|server|config)[.]ts$',
       '^src/domain/(duration|limits)[.]ts$',
       // Of what runs commands, the parts that serve any process.
-      '^src/service/executor/process/(lifeline|tail)[.]ts$',
+      '^src/service/executor/process/(process-group|tail)[.]ts$',
       '^gen/',
     ]),
     layer('runner', '^src/runner/', ['^src/runner/', '^gen/']),
