@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ConfigError, configVariables, loadConfig } from './config.ts';
+import { ConfigError, checkConfig, configVariables, defaultConfig, loadConfig } from './config.ts';
 import { defaultLimits } from './domain/limits.ts';
 
 test('without any variable the defaults of the contract hold', () => {
@@ -59,6 +59,28 @@ test.each(['0.0.0.0', '::', '192.168.1.5', 'ci.example.org', '127.0.0.1.example.
     expect(loadConfig({ HOST, GRPC_SOCKET: '/run/x.sock', TURBOCI_PROCESS_EXECUTOR: 'on' }).processExecutor).toBe(true);
   },
 );
+
+test.each(['ci.example:50051', '10.0.0.7:1', '[fd00::7]:65535', 'unix:/run/turboci.sock', 'dns:///ci.example:50051'])(
+  'runners may be told to report to %s',
+  (address) => {
+    expect(loadConfig({ CALLBACK_ADDRESS: address }).callbackAddress).toBe(address);
+    checkConfig({ ...defaultConfig(), callbackAddress: address });
+  },
+);
+
+test.each([
+  'ci.example',
+  'http://ci.example:50051',
+  ':50051',
+  'ci.example:0',
+  'fd00::7:50051',
+  'unix:run.sock',
+  'a b:1',
+])('they may not be told to report to %s', (address) => {
+  const given = JSON.stringify(address);
+  expect(() => loadConfig({ CALLBACK_ADDRESS: address })).toThrow(`CALLBACK_ADDRESS=${given}: must be HOST:PORT, `);
+  expect(() => checkConfig({ ...defaultConfig(), callbackAddress: address })).toThrow(`callbackAddress=${given}: `);
+});
 
 test('every variable is documented, and its default is what it has when it is unset', () => {
   const table = configVariables();

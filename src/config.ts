@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { z } from 'zod';
+import { addressFault, SOCKET_PATH_BYTES } from './domain/address.ts';
 import { parseDuration } from './domain/duration.ts';
 import { defaultLimits, type Limits } from './domain/limits.ts';
 import type { LogLevel } from './domain/logger.ts';
@@ -74,13 +75,18 @@ const host = text.refine(
   'must be an IP address or the name of a host',
 );
 
-/** What the address of a socket has room for. */
-const SOCKET_PATH_BYTES = 107;
-
 const socketPath = text.refine(
   (value) => Buffer.byteLength(value) <= SOCKET_PATH_BYTES,
   `must have at most ${SOCKET_PATH_BYTES} bytes`,
 );
+
+const CALLBACK_FORMS = 'HOST:PORT, [IPV6]:PORT, unix:/PATH or dns:///HOST:PORT';
+
+/** As a runner's address, but with a host: runners are on other machines. */
+const callbackAddress = text.check(({ value, issues }) => {
+  const wrong = value.startsWith(':') ? `must be ${CALLBACK_FORMS}` : addressFault(value, CALLBACK_FORMS);
+  if (value !== '' && wrong !== undefined) issues.push({ code: 'custom', message: wrong, input: value });
+});
 
 const onOff = z.enum(['on', 'off'], { error: 'must be on or off' }).transform((value) => value === 'on');
 
@@ -158,7 +164,7 @@ const variables = z.object({
     'Port of the HTTP API; 0 = any free port, `off` = not served. Reserved: nothing is served there yet.',
   ),
   CALLBACK_ADDRESS: variable(
-    text,
+    callbackAddress,
     '',
     'Where runners reach this server, HOST:PORT, if they cannot at the address that it listens on.',
   ),
@@ -266,7 +272,7 @@ const values = z.object({
   port: portNumber,
   socketPath: socketPath.min(1, 'must not be empty').optional(),
   httpPort: z.union([z.literal('off'), portNumber], { error: `must be off or ${PORT.slice('must be '.length)}` }),
-  callbackAddress: text.min(1, 'must not be empty').optional(),
+  callbackAddress: callbackAddress.min(1, 'must not be empty').optional(),
   sqlitePath: text.min(1, 'must not be empty'),
   logDir: text.min(1, 'must not be empty'),
   logLevel,

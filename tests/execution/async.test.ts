@@ -167,7 +167,8 @@ describe('a stage that a runner executes by RunAsync', () => {
       await runner.release();
       expect(await scene.plan.untilFinal('build')).toMatchObject(final);
       const states = (await scene.plan.history()).flatMap(({ event }) => {
-        return event.case === 'stageEvent' ? event.value.stage?.attempts.map(({ state }) => state) : [];
+        const isBuilds = event.case === 'stageEvent' && event.value.stageId === 'build';
+        return isBuilds ? event.value.stage?.attempts.map(({ state }) => state) : [];
       });
       expect(states.filter((state) => state === AttemptState.SCHEDULED)).toEqual([]);
     },

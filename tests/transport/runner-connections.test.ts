@@ -11,7 +11,7 @@ import { type GrpcRunner, startRunner } from './harness/grpc-runner.ts';
 const clock = systemClock();
 const isLinux = process.platform === 'linux';
 
-test('calls to one runner share one connection, however many there are at a time', async () => {
+test('work at one runner shares one connection, however much there is at a time, and what controls it another', async () => {
   const all = Promise.withResolvers<object>();
   let open = 0;
   const runner = await startRunner({
@@ -28,7 +28,7 @@ test('calls to one runner share one connection, however many there are at a time
   all.resolve({});
   const kinds = (await within('all outcomes', outcomes)).map((outcome) => outcome.kind);
   expect(new Set(kinds)).toEqual(new Set(['ANSWERED']));
-  expect(runner.connections()).toBe(1);
+  expect(runner.connections()).toBe(2);
 });
 
 test('a connection is closed when it was not used for a minute, and made again', async () => {
@@ -56,14 +56,14 @@ test('a connection is not closed while a call is open, however long', async () =
       started += 1;
       return done.promise;
     },
-    ping: () => ({}),
+    runAsync: () => ({ accepted: true }),
   });
   const calls = runnerCalls({ clock: time });
   const outcome = calls.run(runner.address, task(time, { deadline: time.now() + 3_600_000 }), watched());
   await waitFor('the call', () => started === 1);
-  await calls.ping(runner.address);
+  await calls.runAsync(runner.address, task(time), watched());
   time.advance(3_000_000);
-  await calls.ping(runner.address);
+  await calls.runAsync(runner.address, task(time), watched());
   expect(runner.connections()).toBe(1);
   done.resolve({});
   expect(await outcome).toMatchObject({ kind: 'ANSWERED' });

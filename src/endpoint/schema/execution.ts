@@ -5,8 +5,7 @@ import type {
   CompleteExecutionRequest,
   UpdateExecutionRequest,
 } from '../../service/requests.ts';
-import { fault } from './fault.ts';
-import { checkJsonSize, limitedFields, message, naturalNumber, percent, unset } from './fields.ts';
+import { checkJsonSize, limitedFields, message, milliseconds, naturalNumber, percent, unset } from './fields.ts';
 import { completeExecutionSchema } from './runner-answer.ts';
 
 const MOST_EXECUTIONS = 1000;
@@ -14,11 +13,7 @@ const LONGEST_WAIT_MS = 60_000;
 
 const maxExecutions = naturalNumber.transform((count) => Math.min(Math.max(count, 1), MOST_EXECUTIONS));
 
-const wait = unset(
-  z.number().check((checked) => {
-    if (!(checked.value >= 0)) fault(checked, 'must not be negative');
-  }),
-).transform((ms) => Math.min(ms ?? 0, LONGEST_WAIT_MS));
+const wait = unset(milliseconds).transform((ms) => Math.min(ms ?? 0, LONGEST_WAIT_MS));
 
 /** The requests of those who execute. */
 export function executionSchemas(limits: Limits): {

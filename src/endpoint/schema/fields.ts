@@ -55,15 +55,21 @@ export const percent = z.number().check((checked) => {
   if (!(checked.value >= 0 && checked.value <= 100)) fault(checked, 'must be from 0 to 100');
 });
 
-/** Milliseconds since the epoch. */
-export const time = z.number().check((checked) => {
-  if (!(checked.value >= 0 && checked.value <= LAST_TIME_MS)) fault(checked, 'must be between the years 1970 and 9999');
+/** Milliseconds since the epoch; NaN is what transports make of a Timestamp that is none. */
+export const time = z.number('must be a valid Timestamp: nanos from 0 to 999999999').check((checked) => {
+  if (checked.value < 0 || checked.value > LAST_TIME_MS) fault(checked, 'must be between the years 1970 and 9999');
 });
 
-/** Milliseconds, zero or more. */
-export const duration = z.number().check((checked) => {
-  if (!(checked.value >= 0)) fault(checked, 'must not be negative');
-  else if (checked.value > LONGEST_DURATION_MS) fault(checked, 'must be at most 36500 days');
+const DURATION = 'must be a valid Duration: nanos of less than a second, and of the same sign as its seconds';
+
+/** Milliseconds, zero or more, however many; NaN is what transports make of a Duration that is none. */
+export const milliseconds = z.number(DURATION).check((checked) => {
+  if (checked.value < 0) fault(checked, 'must not be negative');
+});
+
+/** Milliseconds of what is kept. */
+export const duration = milliseconds.check((checked) => {
+  if (checked.value > LONGEST_DURATION_MS) fault(checked, 'must be at most 36500 days');
 });
 
 /** The fields that depend on the configured limits. */

@@ -20,8 +20,8 @@ export type RunnerTask = ExecutionTask & {
 
 /**
  * Why a call to a runner brought no answer.
- * - UNDELIVERED: there is proof that the runner has begun nothing (no connection, REFUSED_STREAM, not accepted,
- *   UNIMPLEMENTED, RESOURCE_EXHAUSTED): the attempt may go to another runner.
+ * - UNDELIVERED: there is proof that the runner has begun nothing (no connection, no stream within a few seconds,
+ *   REFUSED_STREAM, not accepted, UNIMPLEMENTED, RESOURCE_EXHAUSTED): the attempt may go to another runner.
  * - TIMED_OUT: the deadline passed; the runner may have begun.
  * - BROKEN: anything else: an error of the runner's, a broken connection, an answer that makes no sense.
  */
@@ -39,8 +39,8 @@ export type AcceptOutcome = { readonly kind: 'ACCEPTED' } | CallFailure;
 export type CancelOutcome = 'ACCEPTED' | 'DECLINED' | 'UNSUPPORTED' | 'UNREACHABLE';
 
 /**
- * Calls to runners (the StageRunner service), whatever the transport. One connection is kept for each address, and
- * closed when it is not used for a while. No method rejects; a call to one runner never waits for another's.
+ * Calls to runners (the StageRunner service), whatever the transport. Connections are kept for each address, one for
+ * work and one for Cancel and Ping, and closed when they are not used for a while. No method rejects; a call to one runner never waits for another's.
  */
 export interface RunnerCalls {
   /**

@@ -16,7 +16,7 @@ export function decodeRegister(request: RegisterPb) {
     runnerId: request.runnerId,
     runnerType: request.runnerType,
     address: request.address,
-    supportedModes: request.supportedModes.map((mode) => executionMode.read(mode) ?? mode),
+    supportedModes: request.supportedModes.map((mode) => executionMode.read(mode) ?? 'SYNC'),
     maxConcurrent: request.maxConcurrent,
     ttlSeconds: Number(request.ttlSeconds),
     metadata: request.metadata,

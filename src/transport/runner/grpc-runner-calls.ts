@@ -37,15 +37,20 @@ export type GrpcRunnerCallsDeps = {
 type Answered<O extends DescMessage> = { readonly kind: 'ANSWERED'; readonly message: MessageShape<O> };
 type CallOptions = Pick<UnaryRequest, 'deadline'> & Partial<Pick<UnaryRequest, 'signal' | 'onSent'>>;
 
-/** Calls to the StageRunner services of runners. */
+/**
+ * Calls to the StageRunner services of runners. Cancel and Ping have connections of their own: however many calls a runner
+ * takes at a time, it can be asked to stop one while it has so many.
+ */
 export class GrpcRunnerCalls implements RunnerCalls {
   readonly #deps: GrpcRunnerCallsDeps;
-  readonly #pool: ConnectionPool;
+  readonly #work: ConnectionPool;
+  readonly #control: ConnectionPool;
   readonly #outcomeOf: (answer: unknown) => RunOutcome;
 
   constructor(deps: GrpcRunnerCallsDeps) {
     this.#deps = deps;
-    this.#pool = new ConnectionPool(deps.limits.messageBytes, deps.clock);
+    this.#work = new ConnectionPool(deps.limits.messageBytes, deps.clock);
+    this.#control = new ConnectionPool(deps.limits.messageBytes, deps.clock);
     this.#outcomeOf = runOutcomeReader(deps.limits);
   }
 
@@ -55,7 +60,7 @@ export class GrpcRunnerCalls implements RunnerCalls {
     options: { readonly signal: AbortSignal; readonly onSent: () => void },
   ): Promise<RunOutcome> {
     const { deadline } = task;
-    const end = await this.#call(address, StageRunner.method.run, () => encodeRunRequest(task), {
+    const end = await this.#call(this.#work, address, StageRunner.method.run, () => encodeRunRequest(task), {
       deadline,
       ...options,
     });
@@ -69,7 +74,7 @@ export class GrpcRunnerCalls implements RunnerCalls {
   ): Promise<AcceptOutcome> {
     const { deadline } = task;
     const request = () => encodeRunAsyncRequest(task, this.#deps.callbackAddress());
-    const end = await this.#call(address, StageRunner.method.runAsync, request, { deadline, signal });
+    const end = await this.#call(this.#work, address, StageRunner.method.runAsync, request, { deadline, signal });
     if (end.kind !== 'ANSWERED') return failureOf(end);
     if (end.message.accepted) return { kind: 'ACCEPTED' };
     return { kind: 'UNDELIVERED', message: 'the runner did not accept the execution' };
@@ -77,7 +82,7 @@ export class GrpcRunnerCalls implements RunnerCalls {
 
   async cancel(address: string, executionId: string, reason: string): Promise<CancelOutcome> {
     const request = () => ({ $typeName: 'turboci.v1.CancelRequest', executionId, reason }) as const;
-    const end = await this.#call(address, StageRunner.method.cancel, request, { deadline: this.#soon() });
+    const end = await this.#ask(address, StageRunner.method.cancel, request);
     if (end.kind === 'ANSWERED') return end.message.accepted ? 'ACCEPTED' : 'DECLINED';
     if (end.code === grpcStatus.UNIMPLEMENTED) return 'UNSUPPORTED';
     return end.code === grpcStatus.NOT_FOUND ? 'DECLINED' : 'UNREACHABLE';
@@ -85,20 +90,27 @@ export class GrpcRunnerCalls implements RunnerCalls {
 
   async ping(address: string): Promise<boolean> {
     const request = () => ({ $typeName: 'turboci.v1.PingRequest' }) as const;
-    const end = await this.#call(address, StageRunner.method.ping, request, { deadline: this.#soon() });
+    const end = await this.#ask(address, StageRunner.method.ping, request);
     return end.kind === 'ANSWERED';
   }
 
   close(): void {
-    this.#pool.close();
+    this.#work.close();
+    this.#control.close();
   }
 
-  #soon(): number {
-    return this.#deps.clock.now() + QUICK_ANSWER_MS;
+  async #ask<I extends DescMessage, O extends DescMessage>(
+    address: string,
+    method: DescMethodUnary<I, O>,
+    request: () => MessageShape<I>,
+  ): Promise<Answered<O> | FailedCall> {
+    const deadline = this.#deps.clock.now() + QUICK_ANSWER_MS;
+    return this.#call(this.#control, address, method, request, { deadline });
   }
 
   /** Never rejects. */
   async #call<I extends DescMessage, O extends DescMessage>(
+    pool: ConnectionPool,
     address: string,
     method: DescMethodUnary<I, O>,
     request: () => MessageShape<I>,
@@ -106,7 +118,7 @@ export class GrpcRunnerCalls implements RunnerCalls {
   ): Promise<Answered<O> | FailedCall> {
     try {
       const message = toBinary(method.input, request());
-      const end = await this.#pool.call(address, { path: methodPath(method), message, deadline, signal, onSent });
+      const end = await pool.call(address, { path: methodPath(method), message, deadline, signal, onSent });
       if (end.kind !== 'ANSWERED') {
         this.#deps.log.debug(
           { address, method: method.name, kind: end.kind, detail: end.message },

@@ -2,10 +2,8 @@ import { type Channel, status as grpcStatus, Metadata, type StatusObject } from 
 import type { CancelTimer, Clock } from '../../domain/ports.ts';
 import { asBuffer } from '../as-buffer.ts';
 import { type FailedCall, judge } from './call-verdict.ts';
+import { SEND_LIMIT_MS, type StreamSlots } from './stream-slots.ts';
 import { timeoutHeader } from './timeout-header.ts';
-
-/** A connection that takes longer to make counts as none. */
-const CONNECT_LIMIT_MS = 5000;
 
 /** One request with one answer. */
 export type UnaryRequest = {
@@ -19,63 +17,77 @@ export type UnaryRequest = {
   readonly onSent: (() => void) | undefined;
 };
 
+/** What a call waits for that has a connection. */
+const STREAMS = 'its limit of concurrent streams';
+
 export type UnaryEnd = { readonly kind: 'ANSWERED'; readonly message: Uint8Array } | FailedCall;
 
 /**
- * One call from its start to its end. It stands one level below grpc-js's client, which would hide when the request went
+ * One call from the wish for it to its end; it goes out with `start`. It stands one level below grpc-js's client, which would hide when the request went
  * out, mistake an OK without a message for UNIMPLEMENTED, and wait for ever after a second message. The deadline is kept
  * by our clock, since grpc-js goes by the wall clock, which may jump.
  */
 export class UnaryCall {
   readonly ended: Promise<UnaryEnd>;
   readonly #channel: Channel;
-  readonly #call: ReturnType<Channel['createCall']>;
   readonly #request: UnaryRequest;
+  readonly #slots: StreamSlots;
   readonly #clock: Clock;
   readonly #timers: readonly CancelTimer[];
   readonly #resolve: (end: UnaryEnd) => void;
   readonly #cut = (): void => this.cut();
+  #call: ReturnType<Channel['createCall']> | undefined;
   #isSent = false;
   #hasHeaders = false;
   #answer: Uint8Array | undefined;
   #isEnded = false;
 
-  constructor(channel: Channel, request: UnaryRequest, clock: Clock) {
+  constructor(channel: Channel, request: UnaryRequest, slots: StreamSlots, clock: Clock) {
     const { promise, resolve } = Promise.withResolvers<UnaryEnd>();
-    const remainingMs = request.deadline - clock.now();
     this.ended = promise;
     this.#resolve = resolve;
     this.#channel = channel;
     this.#request = request;
+    this.#slots = slots;
     this.#clock = clock;
-    this.#call = channel.createCall(request.path, Number.POSITIVE_INFINITY, null, null, null);
     this.#timers = [
-      clock.after(CONNECT_LIMIT_MS, () => this.#limitConnecting()),
-      clock.after(remainingMs, () => this.#expire()),
+      clock.after(SEND_LIMIT_MS, () => this.#limitOpening()),
+      clock.after(request.deadline - clock.now(), () => this.#expire()),
     ];
     request.signal?.addEventListener('abort', this.#cut);
-    this.#start(remainingMs);
   }
 
-  /** Ends the call now; the runner is told by a reset of the stream. */
-  cut(): void {
-    this.#giveUp('BROKEN', grpcStatus.CANCELLED, 'the call was cut by the server');
+  get isEnded(): boolean {
+    return this.#isEnded;
   }
 
-  #start(remainingMs: number): void {
+  /** Makes the call. */
+  start(): void {
+    const call = this.#channel.createCall(this.#request.path, Number.POSITIVE_INFINITY, null, null, null);
+    this.#call = call;
     const headers = new Metadata();
-    const timeout = timeoutHeader(remainingMs);
+    const timeout = timeoutHeader(this.#request.deadline - this.#clock.now());
     if (timeout !== undefined) headers.set('grpc-timeout', timeout);
-    this.#call.start(headers, {
+    call.start(headers, {
       onReceiveMetadata: () => {
         this.#hasHeaders = true;
       },
       onReceiveMessage: (message: unknown) => this.#receive(message),
       onReceiveStatus: (status) => this.#finish(status),
     });
-    this.#call.sendMessageWithContext({ callback: () => this.#sent() }, asBuffer(this.#request.message));
-    this.#call.halfClose();
-    this.#call.startRead();
+    call.sendMessageWithContext({ callback: () => this.#sent() }, asBuffer(this.#request.message));
+    call.halfClose();
+    call.startRead();
+  }
+
+  /** Ends a call that has not started. */
+  fail(end: FailedCall): void {
+    this.#end(end);
+  }
+
+  /** Ends the call now; the runner is told by a reset of the stream. */
+  cut(): void {
+    this.#giveUp('BROKEN', grpcStatus.CANCELLED, 'the call was cut by the server');
   }
 
   /** All of the request is with the operating system, or could not be written: then the status follows. */
@@ -92,7 +104,7 @@ export class UnaryCall {
       return;
     }
     this.#answer = message;
-    this.#call.startRead();
+    this.#call?.startRead();
   }
 
   #finish(status: StatusObject): void {
@@ -112,18 +124,21 @@ export class UnaryCall {
 
   /** Once a call has a stream, its peer is the address of the connection instead of the channel's target. */
   get #isOpened(): boolean {
-    return this.#call.getPeer() !== this.#channel.getTarget();
+    return this.#call !== undefined && this.#call.getPeer() !== this.#channel.getTarget();
   }
 
-  #limitConnecting(): void {
+  #limitOpening(): void {
     if (this.#isOpened) return;
-    const message = `no connection within ${CONNECT_LIMIT_MS / 1000} s`;
-    this.#giveUp('UNDELIVERED', grpcStatus.UNAVAILABLE, message, true);
+    const within = `within ${SEND_LIMIT_MS / 1000} s`;
+    const isUnreachable = !this.#slots.isConnected;
+    const message = isUnreachable ? `no connection ${within}` : `the runner took no other call ${within} (${STREAMS})`;
+    this.#giveUp('UNDELIVERED', grpcStatus.UNAVAILABLE, message, isUnreachable);
   }
 
   #expire(): void {
     if (!this.#isOpened) {
-      this.#giveUp('UNDELIVERED', grpcStatus.DEADLINE_EXCEEDED, 'the deadline passed before there was a connection');
+      const before = this.#slots.isConnected ? `the runner took the request (${STREAMS})` : 'there was a connection';
+      this.#giveUp('UNDELIVERED', grpcStatus.DEADLINE_EXCEEDED, `the deadline passed before ${before}`);
       return;
     }
     // What could be written by now is written, and reported, once the loop has gone round.
@@ -137,13 +152,13 @@ export class UnaryCall {
       return;
     }
     // A part of a request is none: the runner has nothing that it could have begun.
-    const message = 'the deadline passed before the runner took the request (its limit of concurrent streams?)';
+    const message = 'the deadline passed before the runner took the whole request';
     this.#giveUp('UNDELIVERED', grpcStatus.DEADLINE_EXCEEDED, message);
   }
 
   #giveUp(kind: FailedCall['kind'], code: grpcStatus, message: string, isUnreachable = false): void {
     this.#end({ kind, code, message, isUnreachable });
-    this.#call.cancelWithStatus(grpcStatus.CANCELLED, message);
+    this.#call?.cancelWithStatus(grpcStatus.CANCELLED, message);
   }
 
   /** Only the first end counts. */

@@ -13,6 +13,7 @@ import {
   type handleUnaryCall,
   Server,
   ServerCredentials,
+  type ServerOptions,
   type ServerUnaryCall,
   type StatusObject,
 } from '@grpc/grpc-js';
@@ -46,12 +47,14 @@ export type GrpcRunner = {
 export async function startRunner(
   handlers: RunnerHandlers,
   listen: ListenOptions = { host: '127.0.0.1', port: 0 },
+  options: ServerOptions = {},
 ): Promise<GrpcRunner> {
-  const server = new Server({ 'grpc.max_receive_message_length': 4 * 1024 * 1024 });
-  for (const name of Object.keys(StageRunner.method) as (keyof Methods)[]) {
-    const handler = handlers[name];
-    if (handler !== undefined) addMethod(server, StageRunner.method[name], handler as Handler<DescMethodUnary>);
-  }
+  const server = new Server({ 'grpc.max_receive_message_length': 4 * 1024 * 1024, ...options });
+  const { run, runAsync, cancel, ping } = StageRunner.method;
+  addMethod(server, run, handlers.run);
+  addMethod(server, runAsync, handlers.runAsync);
+  addMethod(server, cancel, handlers.cancel);
+  addMethod(server, ping, handlers.ping);
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const sockets = new Set<Socket>();
   let connections = 0;
@@ -87,8 +90,9 @@ export async function startRunner(
 function addMethod<I extends DescMessage, O extends DescMessage>(
   server: Server,
   method: DescMethodUnary<I, O>,
-  handler: Handler<DescMethodUnary<I, O>>,
+  handler: Handler<DescMethodUnary<I, O>> | undefined,
 ): void {
+  if (handler === undefined) return;
   const serve: handleUnaryCall<MessageShape<I>, MessageShape<O>> = (call, callback) => {
     Promise.resolve(call)
       .then(handler)
