@@ -4,7 +4,7 @@ import { oneLine, printable } from './output.ts';
 import { remarkLine } from './progress/view.ts';
 
 /** Reorders what follows it, clears the screen, begins a new line. */
-const nasty = 'a\u202eb\u001b[2Jc\u2066\nd';
+const nasty = 'a\u202eb\u061c\u200e\u200f\u001b[2Jc\u2066\nd';
 
 test('words of others cannot reorder or move what a terminal shows', () => {
   expect(printable(`  ${nasty}`)).toBe('  abc d');

@@ -36,8 +36,8 @@ export class Output {
   }
 }
 
-/** Characters that reorder what a terminal shows; the server takes the same ones out of a command's output. */
-const REORDERING = /[\u202A-\u202E\u2066-\u2069]/gu;
+/** Characters that reorder what a terminal shows. */
+const REORDERING = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
 
 /** Other people's words in one line: without anything that could move the cursor or show it in another order. */
 export function printable(text: string): string {

@@ -6,6 +6,7 @@ import { CallError, isDefinite, type OrchestratorClient } from './client.ts';
 import type { Deliver, Delivery } from './executions.ts';
 import { retried } from './retried.ts';
 import type { RunnerSystem } from './system.ts';
+import { beatInterval } from './updates.ts';
 
 /** How often an answer is sent to a server that is there and has no room for it. */
 const TRIES_WHEN_EXHAUSTED = 8;
@@ -28,11 +29,19 @@ export function completing({ client, system, deadlineMs }: CompletingOptions): D
     const { lost } = execution;
     if (lost !== undefined) return { kind: 'DISCARDED', error: lost };
     const giveUpAt = deadlineMs === undefined ? system.now() + PATIENCE_MS : deadlineMs + MARGIN_MS;
-    return complete(client, execution.task.executionId, response, { system, giveUpAt, signal });
+    const { executionId, heartbeatTimeoutMs } = execution.task;
+    const longestWaitMs = beatInterval(heartbeatTimeoutMs);
+    return complete(client, executionId, response, { system, giveUpAt, longestWaitMs, signal });
   };
 }
 
-type CompleteOptions = { readonly system: RunnerSystem; readonly giveUpAt: number; readonly signal: AbortSignal };
+type CompleteOptions = {
+  readonly system: RunnerSystem;
+  readonly giveUpAt: number;
+  /** Between tries: a server that comes back should have the answer before it misses a beat. */
+  readonly longestWaitMs: number | undefined;
+  readonly signal: AbortSignal;
+};
 
 /**
  * Reports how an execution ended: again and again while the server is away, since an equal report has no second effect.
@@ -64,7 +73,7 @@ async function send(
   client: OrchestratorClient,
   executionId: string,
   { stageState, checkUpdates, failure, details }: RunResponse,
-  { system, giveUpAt, signal }: CompleteOptions,
+  { system, giveUpAt, longestWaitMs, signal }: CompleteOptions,
 ): Promise<void> {
   const request = {
     executionId,
@@ -76,6 +85,7 @@ async function send(
   await retried(() => client.call(TurboCIOrchestrator.method.completeStageExecution, request, { signal }), {
     system,
     signal,
+    longestWaitMs,
     mayRetry: (error, failures) => {
       if (isDefinite(error) || system.now() >= giveUpAt) return false;
       return codeOf(error) !== status.RESOURCE_EXHAUSTED || failures < TRIES_WHEN_EXHAUSTED;

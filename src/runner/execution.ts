@@ -1,8 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { TurboCIOrchestrator, type WriteNodesResponse } from '../../gen/turboci/v1/service_pb.js';
 import type { RunResponse } from '../../gen/turboci/v1/stagerunner_pb.js';
+import { announced } from './announce.ts';
 import { type Answer, type AttemptFailure, runResponse, Verdict } from './answer.ts';
-import { isAway, type OrchestratorClient } from './client.ts';
+import { isAway, type OrchestratorClient, saysNotOurs } from './client.ts';
 import { ExecutionStopped, type Handler, type NodeWrites, type StopCause } from './handler.ts';
 import { retried } from './retried.ts';
 import type { RunnerSystem } from './system.ts';
@@ -21,29 +22,42 @@ export type ExecutionInit = {
   readonly deadlineMs: number | undefined;
   /** See UpdatesDeps. */
   readonly beatMs: number | undefined;
-  readonly beatAtOnce: boolean;
+  /**
+   * What the server hears of the start: nothing (the call is its sign), that the handler was called, or that it is about
+   * to be: then the handler waits for the server to agree.
+   */
+  readonly announce: 'NEVER' | 'AFTER' | 'BEFORE';
   readonly system: RunnerSystem;
   readonly onProblem: (message: string, error: unknown) => void;
+  /** The handler is called now. */
+  readonly onBegin: () => void;
 };
 
 /** How a handler ended, as it may be sent. */
 export type Ended = { readonly response: RunResponse; readonly failure: AttemptFailure | undefined };
 
-/** One call of a handler, from its start to its answer. */
+/** One call of a handler, from before its start until its answer is delivered. */
 export class Execution {
   readonly task: Task;
-  /** Resolves when the handler has ended and its progress is sent; never rejects. */
+  /** Resolves when the handler has ended and its progress is sent, or when it is not called at all; never rejects. */
   readonly ended: Promise<Ended>;
   readonly #init: ExecutionInit;
   readonly #stop = new AbortController();
   readonly #abandon = new AbortController();
   #stopped: ExecutionStopped | undefined;
+  #updates: Updates | undefined;
+  #hasBegun = false;
   #hasEnded = false;
 
   constructor(init: ExecutionInit) {
     this.#init = init;
     this.task = init.task;
     this.ended = this.#execute();
+  }
+
+  /** Whether the handler was called. */
+  get hasBegun(): boolean {
+    return this.#hasBegun;
   }
 
   /** Set once the server no longer wants the answer. */
@@ -64,25 +78,61 @@ export class Execution {
     this.#abandon.abort();
   }
 
+  /** Beats no longer: the answer is delivered or given up. */
+  async close(): Promise<void> {
+    await this.#updates?.end();
+  }
+
   async #execute(): Promise<Ended> {
-    const { client, system, deadlineMs, beatMs, beatAtOnce, onProblem, task } = this.#init;
-    const updates = new Updates({
+    const { system, deadlineMs } = this.#init;
+    const timeOut = (): void => this.stop('DEADLINE', 'the attempt has run into its timeout');
+    const cancelTimer = deadlineMs === undefined ? undefined : system.after(deadlineMs - system.now(), timeOut);
+    const ended = (await this.#refused()) ?? (await this.#run());
+    cancelTimer?.();
+    this.#hasEnded = true;
+    return ended;
+  }
+
+  /** Asks the server whether the handler may be called, if that is to be asked; undefined = it may. */
+  async #refused(): Promise<Ended | undefined> {
+    const { client, system, beatMs, announce, task, onProblem } = this.#init;
+    if (announce !== 'BEFORE') return undefined;
+    const { signal } = this.#stop;
+    try {
+      if (await announced(task.executionId, { client, system, longestWaitMs: beatMs, signal })) this.#cancel();
+      if (!signal.aborted) return undefined;
+    } catch (error) {
+      if (!signal.aborted && !saysNotOurs(error)) onProblem('the server does not let the execution begin', error);
+      if (!signal.aborted) this.#lose(error);
+    }
+    return this.#failed(signal.reason);
+  }
+
+  async #run(): Promise<Ended> {
+    const { client, system, beatMs, announce, onProblem, onBegin, task } = this.#init;
+    this.#hasBegun = true;
+    onBegin();
+    this.#updates = new Updates({
       client,
       system,
       executionId: task.executionId,
       beatMs,
-      beatAtOnce,
+      beatAtOnce: announce === 'AFTER',
       onProblem,
-      onCancelRequested: () => this.stop('CANCELLED', 'the stage was cancelled'),
-      onLost: (error) => this.stop('LOST', `the execution is no longer this runner's: ${messageOf(error)}`),
+      onCancelRequested: () => this.#cancel(),
+      onLost: (error) => this.#lose(error),
     });
-    const timeOut = (): void => this.stop('DEADLINE', 'the attempt has run into its timeout');
-    const cancelTimer = deadlineMs === undefined ? undefined : system.after(deadlineMs - system.now(), timeOut);
-    const ended = await this.#answer(updates);
-    cancelTimer?.();
-    await updates.close(FLUSH_MS);
-    this.#hasEnded = true;
+    const ended = await this.#answer(this.#updates);
+    await this.#updates.flush(FLUSH_MS);
     return ended;
+  }
+
+  #cancel(): void {
+    this.stop('CANCELLED', 'the stage was cancelled');
+  }
+
+  #lose(error: unknown): void {
+    this.stop('LOST', `the execution is no longer this runner's: ${messageOf(error)}`);
   }
 
   async #answer(updates: Updates): Promise<Ended> {
@@ -100,9 +150,13 @@ export class Execution {
       const failure = answer.failure && { ...answer.failure, reason: answer.failure.reason ?? this.#reason };
       return { response: runResponse({ ...answer, failure }), failure };
     } catch (error) {
-      const failure = this.#failure(error);
-      return { response: runResponse({ failure }), failure };
+      return this.#failed(error);
     }
+  }
+
+  #failed(error: unknown): Ended {
+    const failure = this.#failure(error);
+    return { response: runResponse({ failure }), failure };
   }
 
   /** Why there is no answer: in the handler's words, unless it only passed on that it was told to stop. */

@@ -4,7 +4,7 @@ import { type Ended, Execution, type ExecutionInit } from './execution.ts';
 import type { Handler } from './handler.ts';
 import type { RunnerSystem } from './system.ts';
 import type { Task } from './task.ts';
-import { pause, settled } from './waiting.ts';
+import { aborted, pause, settled } from './waiting.ts';
 
 /** How long handlers have to end once they were told to stop. */
 const ABORT_MS = 10_000;
@@ -19,7 +19,7 @@ export type ExecutionsDeps = {
   readonly onEvent: OnEvent;
 };
 
-export type StartInit = Pick<ExecutionInit, 'client' | 'deadlineMs' | 'beatMs' | 'beatAtOnce'>;
+export type StartInit = Pick<ExecutionInit, 'client' | 'deadlineMs' | 'beatMs' | 'announce'>;
 
 /** What became of an answer: the server took it, or took a failure in its place, or neither. */
 export type Delivery =
@@ -70,15 +70,27 @@ export class Executions {
     return Object.hasOwn(this.#deps.handlers, runnerType);
   }
 
+  /**
+   * Calls `begin` as soon as there is a slot, in the order of asking. Undefined if there was none before the signal aborted
+   * or the runner stopped.
+   */
+  async whenFree<T>(begin: () => T, signal: AbortSignal): Promise<T | undefined> {
+    for (;;) {
+      if (signal.aborted || this.#stopped !== undefined) return undefined;
+      if (this.free >= 1) return begin();
+      await aborted(AbortSignal.any([signal, this.#slotFreed.signal]));
+    }
+  }
+
   /** Calls the handler of the task's type, which there has to be, and delivers its answer. */
   start(task: Task, init: StartInit, deliver: Deliver): Execution {
     const { handlers, system, onEvent } = this.#deps;
     const handler = handlers[task.runnerType];
     if (handler === undefined) throw new Error(`no handler for the runner type "${task.runnerType}"`);
     const startedAt = system.now();
-    onEvent({ type: 'started', task });
+    const onBegin = (): void => onEvent({ type: 'started', task });
     const onProblem = (message: string, error: unknown): void => onEvent({ type: 'problem', message, error, task });
-    const execution = new Execution({ ...init, task, handler, system, onProblem });
+    const execution = new Execution({ ...init, task, handler, system, onBegin, onProblem });
     this.#running += 1;
     this.#held.set(task.executionId, { execution, over: this.#finish(execution, deliver, startedAt) });
     return execution;
@@ -100,6 +112,7 @@ export class Executions {
 
   async #stop(): Promise<void> {
     const { system } = this.#deps;
+    this.#tellSlotFreed();
     await this.#idleOr(this.#graceOver.signal);
     for (const { execution } of this.#held.values()) execution.stop('STOPPING', 'the runner stops');
     await settled(system, this.#idle(), ABORT_MS);
@@ -114,10 +127,12 @@ export class Executions {
     const { task } = execution;
     const ended = await execution.ended;
     this.#running -= 1;
-    this.#slotFreed.abort();
-    this.#slotFreed = new AbortController();
+    this.#tellSlotFreed();
     const delivery = await deliver(execution, ended, this.#giveUp.signal);
+    await execution.close();
     this.#held.delete(task.executionId);
+    // Somebody else has it, and nothing came of it here.
+    if (!execution.hasBegun && execution.lost !== undefined) return;
     const durationMs = system.now() - startedAt;
     if (delivery.kind !== 'TAKEN') {
       onEvent({ type: 'problem', message: 'the answer was not taken', error: delivery.error, task });
@@ -127,12 +142,18 @@ export class Executions {
     onEvent({ type: 'ended', task, outcome, failure, durationMs });
   }
 
+  /** Wakes who waits for a slot. */
+  #tellSlotFreed(): void {
+    const told = this.#slotFreed;
+    this.#slotFreed = new AbortController();
+    told.abort();
+  }
+
   async #idle(): Promise<void> {
     while (this.#held.size > 0) await Promise.all([...this.#held.values()].map(({ over }) => over));
   }
 
   async #idleOr(signal: AbortSignal): Promise<void> {
-    const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-    await Promise.race([this.#idle(), aborted]);
+    await Promise.race([this.#idle(), aborted(signal)]);
   }
 }

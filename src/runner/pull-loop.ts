@@ -10,7 +10,7 @@ import type { Registrar } from './registrar.ts';
 import type { RunnerSystem } from './system.ts';
 import { taskOf } from './task.ts';
 import { beatInterval } from './updates.ts';
-import { backoffMs, pause } from './waiting.ts';
+import { aborted, backoffMs, pause } from './waiting.ts';
 
 /** How long the server may wait for work before it answers that there is none. */
 const WAIT_MS = 30_000;
@@ -58,7 +58,7 @@ export class PullLoop {
     const { signal } = this.#stopping;
     for (let failures = 0; !signal.aborted; ) {
       if (executions.free < 1) {
-        await untilAborted(AbortSignal.any([signal, executions.slotFreed]));
+        await aborted(AbortSignal.any([signal, executions.slotFreed]));
         continue;
       }
       failures = (await this.#acquire(failures)) ? 0 : failures + 1;
@@ -102,12 +102,8 @@ export class PullLoop {
     const beatMs = Math.min(LONGEST_BEAT_MS, beatInterval(task.heartbeatTimeoutMs) ?? LONGEST_BEAT_MS);
     executions.start(
       task,
-      { client, deadlineMs, beatMs, beatAtOnce: true },
+      { client, deadlineMs, beatMs, announce: 'BEFORE' },
       completing({ client, system, deadlineMs }),
     );
   }
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
 }

@@ -5,7 +5,7 @@ import {
   NodeType,
   PredicateType,
 } from '../../gen/turboci/v1/common_pb.js';
-import { advertisedAddress, isCallable } from './address.ts';
+import { advertisedAddress, callbackAddress } from './address.ts';
 import { Verdict } from './answer.ts';
 import { CallError } from './client.ts';
 import { Clients } from './clients.ts';
@@ -69,7 +69,7 @@ export type ServeOptions = CommonOptions & {
   readonly accepts?: readonly ('SYNC' | 'ASYNC')[] | undefined;
   /**
    * Where ASYNC executions report to, in place of the address that each request names. Default: that address, or
-   * `server` if it is none that can be called, such as 0.0.0.0.
+   * `server` if it is none that can be called from here: 0.0.0.0, or the loopback address of another machine.
    */
   readonly callbackAddress?: string | undefined;
 };
@@ -95,6 +95,9 @@ export type Runner = {
 const DEFAULT_LISTEN = '127.0.0.1:0';
 const DEFAULT_TTL_MS = 60_000;
 const LEAST_TTL_MS = 1_000;
+const MOST_TTL_MS = 86_400_000;
+/** The greatest int32. */
+const MOST_CONCURRENT = 2 ** 31 - 1;
 const DEFAULT_GRACE_MS = 30_000;
 
 /**
@@ -127,8 +130,12 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   const { handlers, maxConcurrent = 1, ttlMs = DEFAULT_TTL_MS, metadata = {} } = options;
   const runnerTypes = Object.keys(handlers);
   if (runnerTypes.length === 0) throw new RangeError('handlers: name at least one runner type');
-  if (!(maxConcurrent >= 0)) throw new RangeError('maxConcurrent: a number of executions, or 0 for no limit');
-  if (!(ttlMs >= LEAST_TTL_MS)) throw new RangeError('ttlMs: at least 1000');
+  if (!Number.isInteger(maxConcurrent) || maxConcurrent < 0 || maxConcurrent > MOST_CONCURRENT) {
+    throw new RangeError(`maxConcurrent: a number of executions up to ${MOST_CONCURRENT}, or 0 for no limit`);
+  }
+  if (!(ttlMs >= LEAST_TTL_MS && ttlMs <= MOST_TTL_MS)) {
+    throw new RangeError(`ttlMs: between ${LEAST_TTL_MS} and ${MOST_TTL_MS}`);
+  }
   const runnerId = options.runnerId ?? `${system.hostname}-${system.pid}-${system.newId().slice(0, 8)}`;
   const onEvent = guarded(options.onEvent ?? warn);
   const serving = options.mode === 'serve' ? options : undefined;
@@ -140,9 +147,8 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   const executions = new Executions({ handlers, maxConcurrent, system, onEvent });
   const registrar = new Registrar({ ...common, ttlMs, metadata });
   const parts = { ...common, executions, registrar };
-  const callbackAddress = (named: string): string =>
-    serving?.callbackAddress ?? (isCallable(named) ? named : options.server);
-  const server = serving && new StageRunnerServer({ ...parts, clients, callbackAddress });
+  const reportTo = (named: string): string => serving?.callbackAddress ?? callbackAddress(named, options.server);
+  const server = serving && new StageRunnerServer({ ...parts, clients, callbackAddress: reportTo });
   const pulling = serving === undefined ? new PullLoop(parts) : undefined;
 
   const end = async (graceMs: number): Promise<void> => {
@@ -182,7 +188,8 @@ async function listen(
     const port = await server.listen(where);
     return advertise ?? advertisedAddress(where, port, hostname);
   } catch (cause) {
-    throw new Error(`cannot listen on ${where}`, { cause });
+    const why = cause instanceof Error ? `: ${cause.message}` : '';
+    throw new Error(`cannot listen on ${where}${why}`, { cause });
   }
 }
 

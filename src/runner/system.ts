@@ -6,8 +6,10 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** What a runner takes from the machine; a test may give another one. */
 export type RunnerSystem = {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, as they were at the start and counted evenly since then: no jump of the clock is in it. */
   now(): number;
+  /** Milliseconds since the epoch as the machine's clock has them now, for libraries that look at it themselves. */
+  wallTime(): number;
   /** Calls `fire` once after `delayMs`, and keeps the process alive until then. Answers what cancels it. */
   after(delayMs: number, fire: () => void): () => void;
   /** A number in [0, 1). */
@@ -19,9 +21,12 @@ export type RunnerSystem = {
   readonly pid: number;
 };
 
+const startedAt = Date.now() - performance.now();
+
 /** The machine as it is: the one place where the kit reads time and randomness. */
 export const machine: RunnerSystem = {
-  now: () => Date.now(),
+  now: () => Math.floor(startedAt + performance.now()),
+  wallTime: () => Date.now(),
   after: startTimer,
   random: () => Math.random(),
   newId: () => randomUUID(),

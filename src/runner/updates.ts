@@ -4,7 +4,7 @@ import { jsonObject, messageText } from './answer.ts';
 import { isAway, isDefinite, type OrchestratorClient, saysNotOurs } from './client.ts';
 import type { ProgressOptions } from './handler.ts';
 import type { RunnerSystem } from './system.ts';
-import { backoffMs, pause, settled } from './waiting.ts';
+import { aborted, backoffMs, pause } from './waiting.ts';
 
 type Entry = Omit<MessageInitShape<typeof UpdateStageExecutionRequestSchema>, '$typeName' | 'executionId'>;
 
@@ -34,14 +34,18 @@ export function beatInterval(heartbeatTimeoutMs: number): number | undefined {
   return heartbeatTimeoutMs > 0 ? heartbeatTimeoutMs / 3 : undefined;
 }
 
-/** What an execution tells the server while it runs: its progress in order, and otherwise a beat from time to time. */
+/**
+ * What an execution tells the server from its start until its answer is delivered: its progress in order, and otherwise a
+ * beat from time to time. An entry whose call had no answer is sent again: the server gets each at least once.
+ */
 export class Updates {
   readonly #deps: UpdatesDeps;
   readonly #queue: Entry[] = [];
-  /** Aborts when there will be no more entries. */
-  readonly #closing = new AbortController();
-  /** Aborts when what is left is given up. */
-  readonly #cut = new AbortController();
+  /** Aborts when there is nothing more to be sent of the entries, sent or given up. */
+  readonly #flushed = new AbortController();
+  /** Aborts when there will be no more beats either. */
+  readonly #ending = new AbortController();
+  #isClosed = false;
   #wake = new AbortController();
   #isOverrun = false;
   readonly #ended: Promise<void>;
@@ -53,7 +57,7 @@ export class Updates {
 
   /** See Context.progress. */
   progress(message: string, { percent = 0, details }: ProgressOptions = {}): void {
-    if (this.#closing.signal.aborted) return;
+    if (this.#isClosed) return;
     try {
       this.#queue.push({
         message: messageText(message),
@@ -76,29 +80,35 @@ export class Updates {
     this.#wake.abort();
   }
 
-  /** Ends the beats and sends what is left, for so long at most. */
-  async close(withinMs: number): Promise<void> {
-    this.#closing.abort();
+  /** Takes no more entries and sends what is left of them, for so long at most. The beats go on. */
+  async flush(withinMs: number): Promise<void> {
+    this.#isClosed = true;
+    if (this.#queue.length > 0) await pause(this.#deps.system, withinMs, this.#flushed.signal);
+    this.#queue.length = 0;
+    this.#flushed.abort();
+  }
+
+  /** Ends the beats. */
+  async end(): Promise<void> {
+    this.#ending.abort();
     this.#wake.abort();
-    await settled(this.#deps.system, this.#ended, withinMs);
-    this.#cut.abort();
     await this.#ended;
   }
 
   async #run(): Promise<void> {
     const { system, beatAtOnce, beatMs } = this.#deps;
     let isBeatDue = beatAtOnce;
-    for (let failures = 0; !this.#cut.signal.aborted; ) {
+    for (let failures = 0; !this.#ending.signal.aborted; ) {
       const [entry] = this.#queue;
-      if (entry === undefined) {
-        if (this.#closing.signal.aborted) return;
-        if (!isBeatDue) {
-          isBeatDue = await this.#silence();
-          continue;
-        }
+      if (entry === undefined && !isBeatDue) {
+        isBeatDue = await this.#silence();
+        continue;
       }
       const error = await this.#send(entry);
-      if (error !== undefined && saysNotOurs(error)) return this.#deps.onLost(error);
+      if (error !== undefined && saysNotOurs(error)) {
+        this.#flushed.abort();
+        return this.#deps.onLost(error);
+      }
       isBeatDue = error !== undefined;
       failures = error === undefined ? 0 : failures + 1;
       if (entry !== undefined && (error === undefined || isHopeless(error, failures))) {
@@ -114,7 +124,7 @@ export class Updates {
     const { system, beatMs } = this.#deps;
     this.#wake = new AbortController();
     const { signal } = this.#wake;
-    if (beatMs === undefined) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    if (beatMs === undefined) await aborted(signal);
     else await pause(system, beatMs, signal);
     return !signal.aborted;
   }
@@ -135,13 +145,15 @@ export class Updates {
 
   #drop(entry: Entry, error: unknown): void {
     const at = this.#queue.indexOf(entry);
-    if (at !== -1) this.#queue.splice(at, 1);
+    if (at === -1) return;
+    this.#queue.splice(at, 1);
+    if (this.#isClosed && this.#queue.length === 0) this.#flushed.abort();
     if (error !== undefined) this.#deps.onProblem('a progress entry was not taken and is dropped', error);
   }
 
-  /** A beat is of no use once the execution has ended; an entry still is. */
+  /** What ends the call for an entry, or for a beat. */
   #signalFor(entry: Entry | undefined): AbortSignal {
-    return entry === undefined ? this.#closing.signal : this.#cut.signal;
+    return entry === undefined ? this.#ending.signal : this.#flushed.signal;
   }
 }
 

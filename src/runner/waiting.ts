@@ -23,6 +23,11 @@ export function pause(system: RunnerSystem, delayMs: number, signal: AbortSignal
   });
 }
 
+/** Resolves when the signal has aborted. */
+export async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+}
+
 /** Resolves when the work has settled, at the latest after `withinMs`. */
 export async function settled(system: RunnerSystem, work: Promise<unknown>, withinMs: number): Promise<void> {
   const isOver = new AbortController();

@@ -1,9 +1,12 @@
+import { durationFromMs } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { StageState } from '../../gen/turboci/v1/common_pb.js';
 import { StageRunner } from '../../gen/turboci/v1/stagerunner_pb.js';
+import { machine } from '../../src/runner/system.ts';
 import { waitFor, within } from '../support/wait-for.ts';
-import { caller, execution, FakeServer, Refusal } from './fake-server.ts';
+import { caller, execution, FakeServer, never, Refusal } from './fake-server.ts';
 import { held, hurried, start } from './runners.ts';
+import { SilentProxy } from './silent-proxy.ts';
 
 test('an answer and the progress before it survive a restart of the server', async () => {
   const server = await new FakeServer().start();
@@ -48,6 +51,48 @@ test('the same for an ASYNC execution, and the runner is registered again', asyn
   expect(runner.events.filter((event) => event.type === 'problem' && event.message.includes('register'))).toHaveLength(
     1,
   );
+});
+
+test('an answer is brought in time to a server that comes back, however short its patience', async () => {
+  const server = await new FakeServer().start();
+  const waits: number[] = [];
+  const system = {
+    ...machine,
+    after: (delayMs: number, fire: () => void) => {
+      waits.push(delayMs);
+      return machine.after(Math.min(delayMs, 20), fire);
+    },
+  };
+  server.script.complete = () => {
+    if (server.requests('complete').length < 12) throw new Refusal('UNAVAILABLE');
+    return { acknowledged: true };
+  };
+  const { handler, of } = held();
+  await start({ mode: 'pull', server: server.address, system, ttlMs: 600_000 }, handler);
+  server.offer(execution('e1', { heartbeatTimeout: durationFromMs(1_500), deadline: undefined }));
+  const { answer } = await of('e1');
+  waits.length = 0;
+  answer({});
+  await server.received('complete', 12);
+  // The wait for the renewal of the registration is another matter.
+  expect(Math.max(...waits.filter((delayMs) => delayMs < 200_000))).toBeLessThanOrEqual(500);
+});
+
+test('the server hears of an execution until it has taken the answer', async () => {
+  const server = await new FakeServer().start();
+  let taken = false;
+  server.script.complete = () => {
+    if (!taken) throw new Refusal('UNAVAILABLE');
+    return { acknowledged: true };
+  };
+  const runner = await start({ mode: 'pull', server: server.address });
+  server.offer(execution('e1', { heartbeatTimeout: durationFromMs(300) }));
+  await server.received('complete');
+  const before = server.requests('update').length;
+  await server.received('update', before + 3);
+  taken = true;
+  await waitFor('the execution to be over', () => runner.executionIds.length === 0);
+  expect(runner.events.at(-1)).toMatchObject({ type: 'ended', outcome: 'COMPLETE' });
 });
 
 test.each(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'RESOURCE_EXHAUSTED', 'ABORTED', 'INTERNAL'] as const)(
@@ -104,6 +149,40 @@ test.each(['NOT_FOUND', 'FAILED_PRECONDITION'] as const)(
     expect(server.requests('complete')).toHaveLength(1);
   },
 );
+
+test('a connection that has gone silent is given up, with all of its calls', { timeout: 30_000 }, async () => {
+  const server = await new FakeServer().start();
+  const proxy = await SilentProxy.start(server.address);
+  const { handler, of } = held();
+  const runner = await start({ mode: 'pull', server: proxy.address, maxConcurrent: 2 }, handler);
+  server.offer(execution('e1', { heartbeatTimeout: durationFromMs(600) }));
+  const { answer } = await of('e1');
+  await server.received('acquire', 2);
+  proxy.goSilent();
+  const [updates, acquires] = [server.requests('update').length, server.requests('acquire').length];
+  await server.received('update', updates + 2);
+  await server.received('acquire', acquires + 1);
+  answer({});
+  await server.received('complete');
+  await waitFor('the execution to be over', () => runner.executionIds.length === 0);
+  expect(proxy.connections).toBe(2);
+});
+
+test('a connection on which something is answered is kept, however slow other answers are', async () => {
+  const server = await new FakeServer().start();
+  const proxy = await SilentProxy.start(server.address);
+  const { handler, of } = held();
+  await start({ mode: 'pull', server: proxy.address, maxConcurrent: 3 }, handler);
+  server.offer(execution('slow', { heartbeatTimeout: durationFromMs(600) }));
+  server.offer(execution('quick', { heartbeatTimeout: durationFromMs(600) }));
+  await of('slow');
+  await of('quick');
+  server.script.update = ({ executionId }) => (executionId === 'slow' ? never : {});
+  const slow = () => server.requests('update').filter(({ executionId }) => executionId === 'slow').length;
+  const before = slow();
+  await waitFor('calls to run out of time', () => slow() >= before + 4);
+  expect(proxy.connections).toBe(1);
+});
 
 test('an answer is given up when its deadline is long past', async () => {
   const server = await new FakeServer().start();

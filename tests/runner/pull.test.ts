@@ -1,5 +1,5 @@
 import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { ExecutionMode, StageState } from '../../gen/turboci/v1/common_pb.js';
 import { startRunner } from '../../src/runner/start-runner.ts';
 import { machine } from '../../src/runner/system.ts';
@@ -81,6 +81,72 @@ test('an execution that is handed out again does not run again', async () => {
   expect(calls.map(({ task }) => task.executionId)).toEqual(['e1', 'e2']);
 });
 
+test('a pulled execution begins when the server has answered that it may, and counts as held from before', async () => {
+  const server = await new FakeServer().start();
+  let allow = (): void => {};
+  const allowed = new Promise<object>((resolve) => {
+    allow = () => resolve({});
+  });
+  server.script.update = ({ executionId }) => (executionId === 'e1' ? allowed : {});
+  const { handler, of, calls } = held();
+  const runner = await start({ mode: 'pull', server: server.address, maxConcurrent: 2 }, handler);
+  server.offer(execution('e1'));
+  const [, second] = await server.received('acquire', 2);
+  expect(second).toMatchObject({ maxExecutions: 1, heldExecutionIds: ['e1'] });
+  server.offer(execution('e2'));
+  await of('e2');
+  await server.received('update', 2);
+  expect(calls.map(({ task }) => task.executionId)).toEqual(['e2']);
+  expect(runner.executionIds).toEqual(['e1', 'e2']);
+  allow();
+  await of('e1');
+  expect(runner.events.filter(({ type }) => type === 'started')).toHaveLength(2);
+});
+
+test('a pulled execution waits with its start for a server that is away', async () => {
+  const server = await new FakeServer().start();
+  const { handler, of, calls } = held();
+  server.script.update = () => {
+    expect(calls).toEqual([]);
+    if (server.requests('update').length < 4) throw new Refusal('UNAVAILABLE');
+    return {};
+  };
+  await start({ mode: 'pull', server: server.address }, handler);
+  server.offer(execution('e1'));
+  await of('e1');
+  expect(server.requests('update')).toHaveLength(4);
+});
+
+test.each(['NOT_FOUND', 'FAILED_PRECONDITION'] as const)(
+  'a pulled execution that somebody else has by now (%s) is never begun, and not spoken of',
+  async (code) => {
+    const server = await new FakeServer().start();
+    server.script.update = ({ executionId }) => {
+      if (executionId === 'theirs') throw new Refusal(code, 'somebody else has it');
+      return {};
+    };
+    const { handler, of, calls } = held();
+    const runner = await start({ mode: 'pull', server: server.address }, handler);
+    server.offer(execution('theirs'), execution('ours'));
+    (await of('ours')).answer({});
+    expect(await server.received('complete')).toMatchObject([{ executionId: 'ours' }]);
+    await waitFor('its end', () => runner.executionIds.length === 0);
+    expect(calls.map(({ task }) => task.executionId)).toEqual(['ours']);
+    expect(runner.events.map(({ type }) => type)).toEqual(['registered', 'started', 'ended']);
+  },
+);
+
+test('a pulled execution that was cancelled before it began is not begun, and says so', async () => {
+  const server = await new FakeServer({ update: () => ({ cancelRequested: true }) }).start();
+  const { handler, calls } = held();
+  await start({ mode: 'pull', server: server.address }, handler);
+  server.offer(execution('e1'));
+  expect(await server.received('complete')).toMatchObject([
+    { stageState: 0, failure: { message: 'the stage was cancelled', reason: 'CANCELLED' } },
+  ]);
+  expect(calls).toEqual([]);
+});
+
 test('a server that has forgotten the runner is told again, at once', async () => {
   let isKnown = false;
   const server = await new FakeServer().start();
@@ -139,11 +205,13 @@ test.each(['NOT_FOUND', 'FAILED_PRECONDITION'] as const)(
     const { handler, of } = held();
     const runner = await start({ mode: 'pull', server: server.address, maxConcurrent: 2 }, handler);
     server.script.update = ({ executionId }) => {
-      if (executionId === 'lost') throw new Refusal(code, 'somebody else has it');
+      const isFirst = server.requests('update').filter((request) => request.executionId === executionId).length === 1;
+      if (executionId === 'lost' && !isFirst) throw new Refusal(code, 'somebody else has it');
       return {};
     };
     server.offer(execution('lost'), execution('kept'));
     const { context, answer } = await of('lost');
+    context.progress('still here');
     expect(await stopCause(context)).toMatchObject({
       stopCause: 'LOST',
       message: expect.stringContaining('somebody else has it'),
@@ -171,6 +239,23 @@ test('a deadline aborts the signal, by the clock of a server that is hours ahead
   expect(await server.received('complete')).toMatchObject([
     { executionId: 'short', failure: { reason: 'TIMEOUT', message: 'the attempt has run into its timeout' } },
   ]);
+});
+
+test('a machine whose clock is set ends nothing before its time', async () => {
+  const server = await new FakeServer().start();
+  const { handler, of } = held();
+  await start({ mode: 'pull', server: server.address }, handler);
+  const deadline = timestampFromMs(Date.now() + 60_000);
+  vi.useFakeTimers({ toFake: ['Date'] });
+  onTestFinished(() => void vi.useRealTimers());
+  vi.setSystemTime(Date.now() + 3_600_000);
+  server.offer(execution('e1', { deadline }));
+  const { context, answer } = await of('e1');
+  context.progress('still here');
+  await server.received('update', 2);
+  expect(context.signal.aborted).toBe(false);
+  answer({});
+  expect(await server.received('complete')).toMatchObject([{ stageState: StageState.FINAL }]);
 });
 
 test('a deadline that has passed by a clock that is behind does no harm', async () => {
@@ -240,7 +325,7 @@ test('progress that the server refuses is dropped, and what comes after it is no
   });
   server.offer(execution('e1'));
   await server.received('complete');
-  const messages = server.requests('update').map(({ message }) => message);
+  const [, ...messages] = server.requests('update').map(({ message }) => message);
   expect(messages).toEqual(['bad', 'unlucky', 'unlucky', 'unlucky', 'good']);
   expect(runner.events.filter(({ type }) => type === 'problem')).toHaveLength(3);
 });
@@ -280,7 +365,12 @@ test.each([
   ['no type', { handlers: {} }],
   ['less than no slots', { maxConcurrent: -1 }],
   ['slots that are no number', { maxConcurrent: Number.NaN }],
+  ['a part of a slot', { maxConcurrent: 1.5 }],
+  ['slots without end', { maxConcurrent: Number.POSITIVE_INFINITY }],
+  ['more slots than can be said', { maxConcurrent: 2 ** 31 }],
   ['no time to live', { ttlMs: 0 }],
+  ['more than a day to live', { ttlMs: 86_400_001 }],
+  ['eternal life', { ttlMs: Number.POSITIVE_INFINITY }],
 ])('%s cannot be asked for', async (_, options) => {
   const server = await new FakeServer().start();
   await expect(start({ mode: 'pull', server: server.address, ...options })).rejects.toThrow(RangeError);

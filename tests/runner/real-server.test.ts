@@ -224,6 +224,32 @@ test.each(ways)('%s: 200 stages, eight at a time', PATIENCE, async (mode) => {
   expect(await played.only()).toMatchObject({ currentLoad: 0 });
 });
 
+test('serve: types that share one slot all get their turn', PATIENCE, async () => {
+  const { scene: played, plan } = await scene();
+  const types = [played.runnerType, `${played.runnerType}-b`];
+  let [running, most] = [0, 0];
+  const handler = async () => {
+    running += 1;
+    most = Math.max(most, running);
+    await new Promise((resolve) => setImmediate(resolve));
+    running -= 1;
+  };
+  const handlers = Object.fromEntries(types.map((type) => [type, handler]));
+  const { events } = await start({ mode: 'serve', server: played.address, handlers });
+  const ids = Array.from({ length: 40 }, (_, at) => `s${at}`);
+  const stages = ids.map((id, at) => ({
+    ...(at % 4 < 2 ? played.sync(id) : played.async(id)),
+    runnerType: types[at % 2] ?? '',
+  }));
+  await plan.write({ stages });
+  await waitFor('the end of the plan', async () => (await plan.get()).state === WorkPlanState.COMPLETE);
+  expect((await plan.query({ includeStages: true })).stages.every(({ attempts }) => attempts.length === 1)).toBe(true);
+  const { runners } = await played.client.call(TurboCIOrchestrator.method.listStageRunners, {});
+  expect(runners.map(({ suspended }) => suspended)).toEqual([false, false]);
+  expect(most).toBe(1);
+  expect(events.filter(({ type }) => type === 'problem')).toEqual([]);
+});
+
 test('the examples execute their plan', PATIENCE, async () => {
   const server = await MortalServer.start();
   const { address } = server.current;

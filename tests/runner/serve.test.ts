@@ -1,13 +1,14 @@
 import { create } from '@bufbuild/protobuf';
-import { durationFromMs } from '@bufbuild/protobuf/wkt';
+import { durationFromMs, timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { expect, test } from 'vitest';
 import { CheckState, ExecutionMode, StageState } from '../../gen/turboci/v1/common_pb.js';
 import { CheckOptionsSchema, StageRunner } from '../../gen/turboci/v1/stagerunner_pb.js';
 import { Verdict } from '../../src/runner/start-runner.ts';
+import { machine } from '../../src/runner/system.ts';
 import { refusal } from '../support/rpc-error.ts';
 import { waitFor, within } from '../support/wait-for.ts';
 import { caller, execution, FakeServer } from './fake-server.ts';
-import { held, start, stopCause } from './runners.ts';
+import { held, hurried, start, stopCause } from './runners.ts';
 
 const { run, runAsync, ping, cancel } = StageRunner.method;
 const soon = () => ({ deadline: Date.now() + 20_000 });
@@ -207,10 +208,83 @@ test('Cancel aborts the signal, and an answer all the same still counts', async 
   expect(await dropped).toMatchObject({ failure: { message: 'the stage was cancelled', reason: 'CANCELLED' } });
 });
 
+test('types that share a slot take turns: a call waits for it', async () => {
+  const server = await new FakeServer().start();
+  const { handler, of, calls } = held();
+  const runner = await start({ mode: 'serve', server: server.address, handlers: { t: handler, u: handler } });
+  const client = caller(runner.address);
+  const first = client.call(run, execution('e1'), soon());
+  await of('e1');
+  const second = client.call(runAsync, { ...execution('e2', { runnerType: 'u' }), callbackAddress: server.address });
+  await client.call(ping, {});
+  const third = client.call(run, execution('e3', { runnerType: 'u' }), soon());
+  await client.call(ping, {});
+  expect(calls).toHaveLength(1);
+  (await of('e1')).answer({});
+  await first;
+  expect(await second).toMatchObject({ accepted: true });
+  (await of('e2')).answer({});
+  (await of('e3')).answer({ details: { n: 3 } });
+  expect(await third).toMatchObject({ details: { n: 3 } });
+  expect(calls.map(({ task }) => task.executionId)).toEqual(['e1', 'e2', 'e3']);
+});
+
+test('a call that waits for a slot is dropped when it is cut or cancelled, or the runner stops', async () => {
+  const server = await new FakeServer().start();
+  const { handler, of, calls } = held();
+  const runner = await start({ mode: 'serve', server: server.address }, handler);
+  const client = caller(runner.address);
+  const first = client.call(run, execution('e1'), soon());
+  await of('e1');
+  const cut = new AbortController();
+  const gone = refusal(client.call(run, execution('cut'), { ...soon(), signal: cut.signal }));
+  const cancelled = refusal(client.call(run, execution('cancelled'), soon()));
+  const stopped = client.call(runAsync, execution('stopped'), soon());
+  await client.call(ping, {});
+  cut.abort();
+  expect((await gone).code).toBe('CANCELLED');
+  expect(await client.call(cancel, { executionId: 'cancelled' })).toMatchObject({ accepted: true });
+  expect((await cancelled).code).toBe('RESOURCE_EXHAUSTED');
+  const ended = runner.stop();
+  expect(await stopped).toMatchObject({ accepted: false });
+  (await of('e1')).answer({});
+  await first;
+  await ended;
+  expect(calls).toHaveLength(1);
+});
+
+test('the wait for a slot leaves time for another runner: it ends with a third of the deadline', async () => {
+  const server = await new FakeServer().start();
+  const { handler, of } = held();
+  const waits: number[] = [];
+  const system = {
+    ...machine,
+    after: (delayMs: number, fire: () => void) => {
+      waits.push(delayMs);
+      return machine.after(delayMs, fire);
+    },
+  };
+  const runner = await start({ mode: 'serve', server: server.address, system, ttlMs: 600_000 }, handler);
+  const client = caller(runner.address);
+  const first = client.call(run, execution('e1'), soon());
+  await of('e1');
+  waits.length = 0;
+  const deadline = timestampFromMs(Date.now() + 1_200);
+  expect(await client.call(runAsync, execution('e2', { deadline }))).toMatchObject({ accepted: false });
+  const heartbeatTimeout = durationFromMs(900);
+  expect(await client.call(runAsync, execution('e3', { heartbeatTimeout }))).toMatchObject({ accepted: false });
+  expect(waits).toHaveLength(2);
+  expect(waits[0]).toBeLessThan(600);
+  expect(waits[1]).toBe(300);
+  (await of('e1')).answer({});
+  await first;
+});
+
 test('beyond maxConcurrent calls are declined, before anything is begun; a slot is free with the answer', async () => {
   const server = await new FakeServer().start();
   const { handler, of, calls } = held();
-  const runner = await start({ mode: 'serve', server: server.address, maxConcurrent: 2 }, handler);
+  const options = { maxConcurrent: 2, system: hurried(50) };
+  const runner = await start({ mode: 'serve', server: server.address, ...options }, handler);
   const client = caller(runner.address);
   const capacity = async () => (await client.call(ping, {})).availableCapacity;
   expect(await client.call(ping, {})).toMatchObject({ runnerType: 't', availableCapacity: 2 });
@@ -272,6 +346,7 @@ test('ASYNC: an update at once, progress in order, then the answer, all to the c
   const [complete] = await callback.received('complete');
   expect(complete).toMatchObject({ executionId: 'e1', stageState: StageState.FINAL, details: { ok: true } });
   expect(callback.requests('update')).toMatchObject([
+    { executionId: 'e1', message: '' },
     { executionId: 'e1', message: 'compiling', progressPercent: 20 },
     { message: 'linking', progressPercent: 100, details: { files: 3 } },
     { message: 'odd', progressPercent: 0 },
@@ -332,5 +407,5 @@ test('a port that is taken ends the start', async () => {
   const server = await new FakeServer().start();
   const runner = await start({ mode: 'serve', server: server.address });
   const taken = start({ mode: 'serve', server: server.address, listen: runner.address });
-  await expect(taken).rejects.toThrow(`cannot listen on ${runner.address}`);
+  await expect(taken).rejects.toThrow(`cannot listen on ${runner.address}: listen EADDRINUSE`);
 });

@@ -96,10 +96,18 @@ test.each([
   ],
   ['signal', 'kill -9 $$', /^the program was ended by SIGKILL$/u, { exit_code: null, signal: 'SIGKILL' }],
   ['no command', 'no-such-command', /^the program ended with exit status 127$/u, { exit_code: 127 }],
-  ['no JSON', 'echo hello', /^what the program wrote to stdout is no answer: .*JSON/su, { exit_code: 0 }],
+  ['no JSON', 'echo " {hello"', /^stdout begins with \{ and is no answer: .*JSON.*stderr \(>&2\)$/su, { exit_code: 0 }],
+  ['two answers', 'echo "{}{}"', /no answer: .*JSON/u, {}],
   ['no answer', `echo '{"checkUpdate": []}'`, /no answer: .*"checkUpdate" is unknown/u, {}],
+  ['no state', `echo '{"stageState": 99}'`, /no answer: stageState: there is no state 99;/u, {}],
+  [
+    'no state of a check',
+    `echo '{"checkUpdates": [{"checkId": "c"}, {"checkId": "d", "state": 7}]}'`,
+    /no answer: checkUpdates\[1\].state: there is no state 7;/u,
+    {},
+  ],
   ['no end', `echo '{"stageState": "STAGE_STATE_PLANNED"}'`, /no answer: stageState: .* PLANNED/u, {}],
-  ['too much', 'head -c 17000000 /dev/zero', /^the program answered more than 16777216 bytes$/u, {}],
+  ['too much', 'echo {; head -c 17000000 /dev/zero', /^the program answered more than 16777216 bytes$/u, {}],
 ])('%s of a program is a failure that may be retried', async (_, command, message, details) => {
   const { report } = await reportOf(command);
   expect(report).toMatchObject({
@@ -108,6 +116,70 @@ test.each([
     failure: { message: expect.stringMatching(message), reason: 'EXECUTOR_FAILURE' },
     details,
   });
+});
+
+test('what a program prints is no answer but output, like stderr', async () => {
+  const server = await new FakeServer().start();
+  const command = `printf 'cc -c a.c\r\n::progress 50 linking\n'; echo careful >&2; head -c 17000000 /dev/zero; echo; echo done`;
+  const cli = await runner(server, command);
+  server.offer(execution('e1'));
+  const [report] = await server.received('complete');
+  expect(report).toMatchObject({
+    stageState: StageState.FINAL,
+    checkUpdates: [],
+    details: { exit_code: 0, tail: expect.stringMatching(/done$/u) },
+  });
+  expect(report?.failure).toBeUndefined();
+  expect(server.requests('update').filter(({ message }) => message !== '')).toMatchObject([
+    { message: 'linking', progressPercent: 50 },
+  ]);
+  cli.child.kill('SIGTERM');
+  const { stdout } = await cli.ended;
+  const lines = jsonLines(stdout);
+  expect(lines).toContainEqual(expect.objectContaining({ event: 'stdout', stage_id: 'stage-e1', line: 'cc -c a.c' }));
+  expect(lines).toContainEqual(expect.objectContaining({ event: 'stderr', stage_id: 'stage-e1', line: 'careful' }));
+});
+
+test('README: the command that makes `make` a runner', async () => {
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const [, command] = /turboci runner .*--type build --exec '([^']+)'/u.exec(readme) ?? expect.fail('no command');
+  const folder = await scratch();
+  writeFileSync(join(folder, 'Makefile'), 'lint:\n\techo clean\n\ntest:\n\techo broken; false\n');
+  const server = await new FakeServer().start();
+  const env = { TURBOCI_SERVER: server.address };
+  new Turboci(['runner', '--type', 'build', '--exec', command ?? ''], { env, cwd: folder });
+  await server.received('register');
+  server.offer(execution('e1', { stageId: 'lint', runnerType: 'build' }));
+  const [lint] = await server.received('complete');
+  expect(lint).toMatchObject({ stageState: StageState.FINAL, details: { exit_code: 0, tail: 'echo clean\nclean' } });
+  server.offer(execution('e2', { stageId: 'test', runnerType: 'build' }));
+  const [, test] = await server.received('complete', 2);
+  expect(test).toMatchObject({
+    failure: { message: 'the program ended with exit status 2' },
+    details: { tail: expect.stringContaining('broken') },
+  });
+});
+
+test('with --json what goes wrong is told apart from where', async () => {
+  const server = await new FakeServer().start();
+  server.script.complete = () => {
+    throw new Refusal('NOT_FOUND', 'no such execution');
+  };
+  const when = '2020-01-01T00:00:00Z';
+  const command = `echo '{"failure": {"message": "no", "reason": "R", "occurredAt": "${when}"}}'`;
+  const cli = await runner(server, command);
+  server.offer(execution('e1'));
+  await cli.output(/"event":"ended"/u);
+  cli.child.kill('SIGTERM');
+  const { stdout } = await cli.ended;
+  expect(jsonLines(stdout).slice(-2)).toMatchObject([
+    {
+      event: 'problem',
+      stage_id: 'stage-e1',
+      message: 'the answer was not taken: CompleteStageExecution: no such execution (NOT_FOUND)',
+    },
+    { event: 'ended', failure: { message: 'no', reason: 'R', retry: true, occurred_at: '2020-01-01T00:00:00.000Z' } },
+  ]);
 });
 
 test('a program may give a verdict, and answers of a check that is not to move', async () => {
@@ -279,11 +351,46 @@ test('what is wrong with the options or the registration ends the command', asyn
     code: 64,
     stderr: expect.stringContaining('--mode serve'),
   });
-  for (const ttl of ['5', '10ms']) {
-    expect(await turboci([...common, '--type', 't', '--ttl', ttl])).toMatchObject({ code: 64 });
+  const bad = [
+    ['--ttl', '5'],
+    ['--ttl', '10ms'],
+    ['--ttl', '25h'],
+    ['--max-concurrent', '3000000000'],
+    ['--max-concurrent', '1.5'],
+  ];
+  for (const options of bad) {
+    expect(await turboci([...common, '--type', 't', ...options])).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining(`'${options.at(-1)}' is invalid`),
+    });
   }
   const taken = await turboci([...common, '--type', 't', '--mode', 'serve', '--listen', server.address]);
-  expect(taken).toMatchObject({ code: 69, stderr: expect.stringContaining(`cannot listen on ${server.address}`) });
+  expect(taken.code).toBe(69);
+  expect(taken.stderr).toMatch(
+    new RegExp(`^turboci: cannot listen on ${server.address}: listen EADDRINUSE: .* \\(CANNOT_LISTEN\\)\n  → name `),
+  );
+});
+
+test('the socket of a runner that was killed is taken over, and its path does not depend on who reads it', async () => {
+  const folder = await scratch();
+  const server = await new FakeServer().start();
+  const args = ['runner', '--type', 't', '--exec', 'true', '--mode', 'serve', '--listen', 'unix:runner.sock'];
+  const options = { cwd: folder, env: { TURBOCI_SERVER: server.address } };
+  const first = new Turboci(args, options);
+  await server.received('register');
+  const [, second] = await Promise.all([server.received('register'), turboci(args, options)]);
+  expect(second).toMatchObject({ code: 69, stderr: expect.stringContaining('EADDRINUSE') });
+  first.child.kill('SIGKILL');
+  await first.ended;
+  expect(existsSync(join(folder, 'runner.sock'))).toBe(true);
+  const third = new Turboci(args, options);
+  const [, request] = await server.received('register', 2);
+  expect(request?.address).toBe(`unix:${join(folder, 'runner.sock')}`);
+  const client = caller(request?.address ?? '');
+  expect(await client.call(StageRunner.method.run, execution('e1'))).toMatchObject({ stageState: StageState.FINAL });
+  third.child.kill('SIGTERM');
+  expect((await third.ended).code).toBe(0);
+  expect(existsSync(join(folder, 'runner.sock'))).toBe(false);
 });
 
 test('docs/runner-kit.md names every option', async () => {

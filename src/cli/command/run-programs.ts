@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { InvalidArgumentError } from 'commander';
 import { defaultConfig } from '../../config.ts';
 import { CallError, type Runner, type RunnerEvent, startRunner } from '../../runner/start-runner.ts';
@@ -72,6 +73,15 @@ export async function withPrograms<T>(
   return result;
 }
 
+/** The bytes that the server allows an id. */
+const LONGEST_ID = 256;
+
+/** The id of the runner for a type, always the same; of a type that is too long for it, a digest has to do. */
+export function runnerId(prefix: string, type: string): string {
+  const id = `${prefix}${type}`;
+  return Buffer.byteLength(id) <= LONGEST_ID ? id : `${prefix}${createHash('sha256').update(type).digest('hex')}`;
+}
+
 async function startProgram(
   cli: Cli,
   [type, command]: readonly [type: string, command: string],
@@ -85,7 +95,7 @@ async function startProgram(
   return startRunner({
     server: address,
     mode: 'pull',
-    runnerId: prefix === undefined ? undefined : `${prefix}${type}`,
+    runnerId: prefix === undefined ? undefined : runnerId(prefix, type),
     handlers: { [type]: execHandler({ command, server: address, env: cli.env, clock: cli.clock, onLine: () => {} }) },
     // As many as a server executes commands at the same time.
     maxConcurrent: defaultConfig().executorConcurrency,

@@ -32,7 +32,7 @@ export function addRunnerCommand(program: Command, cli: Cli, end: (code: ExitCod
     .summary('execute stages of a runner type by a program')
     .description(
       'Turns a program into a runner: for each attempt of a stage with that `runner:` it is started with the request as ' +
-        'JSON on stdin, and answers with JSON, or nothing, on stdout. Another exit status than 0 is a failure of the ' +
+        'JSON on stdin, and may answer with JSON on stdout. Another exit status than 0 is a failure of the ' +
         'attempt. docs/runner-kit.md has the details. SIGTERM or Ctrl-C lets what runs come to an end, a second one ' +
         'leaves at once.',
     )
@@ -46,10 +46,18 @@ export function addRunnerCommand(program: Command, cli: Cli, end: (code: ExitCod
     )
     .option('--listen <address>', 'with --mode serve: where to listen (default: 127.0.0.1:0, any free port)')
     .option('--advertise <address>', 'with --mode serve: where the server reaches the runner (default: --listen)')
-    .option('--max-concurrent <number>', 'executions at a time, 0 = unlimited', wholeNumber, 1)
+    .option('--max-concurrent <number>', 'executions at a time, 0 = unlimited', slots, 1)
     .option('--runner-id <id>', 'name of the runner (default: host, process id and random characters)')
-    .addOption(durationOption('--ttl', 'how long the server believes in a silent runner', 60_000, '1m', 1_000))
-    .addOption(durationOption('--grace', 'how long executions may take when the runner is to stop', 30_000, '30s'))
+    .addOption(
+      new Option('--ttl <duration>', 'how long the server believes in a silent runner')
+        .argParser((text) => duration(text, { least: '1s', most: '24h' }))
+        .default(60_000, '1m'),
+    )
+    .addOption(
+      new Option('--grace <duration>', 'how long executions may take when the runner is to stop')
+        .argParser((text) => duration(text))
+        .default(30_000, '30s'),
+    )
     .option('--metadata <key=value>', 'shown in lists of runners; may be repeated', keyValue)
     .option('--json', 'write JSON lines')
     .action(async (options: Options) => end(await runner(cli, options)));
@@ -113,12 +121,22 @@ function collected(value: string, before: readonly string[] = []): readonly stri
   return [...before, value];
 }
 
-function durationOption(flag: string, description: string, defaultMs: number, shown: string, leastMs = 0): Option {
-  const parse = (text: string): number => {
-    const ms = parseDuration(text);
-    if (ms !== undefined && ms >= leastMs) return ms;
-    const least = leastMs === 0 ? '' : `, at least ${leastMs} ms`;
-    throw new InvalidArgumentError(`expected a duration with a unit${least}, such as 30s or 5m`);
-  };
-  return new Option(`${flag} <duration>`, description).argParser(parse).default(defaultMs, shown);
+/** The greatest int32. */
+const MOST_SLOTS = 2 ** 31 - 1;
+
+function slots(text: string): number {
+  const value = wholeNumber(text);
+  if (value > MOST_SLOTS) throw new InvalidArgumentError(`at most ${MOST_SLOTS}; 0 = unlimited`);
+  return value;
+}
+
+function duration(text: string, range?: { readonly least: string; readonly most: string }): number {
+  const ms = parseDuration(text);
+  const [least, most] = [
+    parseDuration(range?.least ?? '') ?? 0,
+    parseDuration(range?.most ?? '') ?? Number.MAX_SAFE_INTEGER,
+  ];
+  if (ms !== undefined && ms >= least && ms <= most) return ms;
+  const bounds = range === undefined ? '' : ` from ${range.least} to ${range.most}`;
+  throw new InvalidArgumentError(`expected a duration with a unit${bounds}, such as 30s or 5m`);
 }

@@ -2,11 +2,11 @@ import type { Answer, Handler, Task } from '../../runner/start-runner.ts';
 import type { Clock, Environment } from '../cli.ts';
 import { answerFrom, requestJson } from './exec-messages.ts';
 import { LineSplitter } from './line-splitter.ts';
-import { type ProgramEnd, runProgram } from './program.ts';
+import { type OutputStream, type ProgramEnd, runProgram } from './program.ts';
 
 const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
-/** A line of stderr that is progress, not a message: `::progress 40 compiling`. */
+/** A line of output that is progress, not a message: `::progress 40 compiling`. */
 const PROGRESS = /^::progress (\d{1,3})(?: (.*))?$/u;
 
 export type ExecOptions = {
@@ -17,21 +17,23 @@ export type ExecOptions = {
   /** What programs inherit. */
   readonly env: Environment;
   readonly clock: Clock;
-  /** Takes the lines of stderr. */
-  readonly onLine: (task: Task, line: string) => void;
+  /** Takes the lines of output, which is stderr, and stdout unless that is the answer. */
+  readonly onLine: (task: Task, line: string, stream: OutputStream) => void;
 };
 
 /**
- * Executes attempts by a program: the request on stdin, the answer on stdout, a failure if the exit status is not 0. See
- * docs/runner-kit.md.
+ * Executes attempts by a program: the request on stdin, the answer on stdout if that begins with `{`, a failure if the
+ * exit status is not 0. See docs/runner-kit.md.
  */
 export function execHandler({ command, server, env, clock, onLine }: ExecOptions): Handler {
   return async (task, { signal, progress }) => {
-    const lines = new LineSplitter((line) => {
-      const [, percent, message = ''] = PROGRESS.exec(line) ?? [];
-      if (percent === undefined) onLine(task, line);
-      else progress(message, { percent: Number(percent) });
-    });
+    const linesOf = (stream: OutputStream): LineSplitter =>
+      new LineSplitter((line) => {
+        const [, percent, message = ''] = PROGRESS.exec(line) ?? [];
+        if (percent === undefined) onLine(task, line, stream);
+        else progress(message, { percent: Number(percent) });
+      });
+    const lines = { stdout: linesOf('stdout'), stderr: linesOf('stderr') };
     const startedAt = clock.now();
     const end = await runProgram(
       {
@@ -40,11 +42,12 @@ export function execHandler({ command, server, env, clock, onLine }: ExecOptions
         input: requestJson(task),
         signal,
         maxAnswerBytes: MAX_ANSWER_BYTES,
-        onStderr: (chunk) => lines.add(chunk),
+        onOutput: (stream, chunk) => lines[stream].add(chunk),
       },
       clock,
     );
-    lines.end();
+    lines.stdout.end();
+    lines.stderr.end();
     return answerOf(end, clock.now() - startedAt, signal);
   };
 }
@@ -62,19 +65,20 @@ function programEnvironment(env: Environment, task: Task, server: string): Recor
   };
 }
 
-function answerOf({ exitCode, signal, stdout, tail }: ProgramEnd, durationMs: number, abort: AbortSignal): Answer {
+function answerOf({ exitCode, signal, answer, tail }: ProgramEnd, durationMs: number, abort: AbortSignal): Answer {
   const details = { exit_code: exitCode, signal, duration_ms: durationMs, tail };
   const failed = (message: string): Answer => ({
     details,
     failure: { message: abort.aborted ? `${abort.reason.message}: ${message}` : message },
   });
-  if (stdout === undefined) return failed(`the program answered more than ${MAX_ANSWER_BYTES} bytes`);
+  if (answer === undefined) return failed(`the program answered more than ${MAX_ANSWER_BYTES} bytes`);
   if (signal !== null) return failed(`the program was ended by ${signal}`);
   if (exitCode !== 0) return failed(`the program ended with exit status ${exitCode}`);
   try {
-    const answer = answerFrom(stdout.toString('utf8'));
-    return { ...answer, details: { ...details, ...answer.details } };
+    const given = answerFrom(answer);
+    return { ...given, details: { ...details, ...given.details } };
   } catch (error) {
-    return failed(`what the program wrote to stdout is no answer: ${error instanceof Error ? error.message : error}`);
+    const why = error instanceof Error ? error.message : String(error);
+    return failed(`stdout begins with { and is no answer: ${why}; write what is not meant as one to stderr (>&2)`);
   }
 }

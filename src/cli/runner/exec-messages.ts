@@ -1,6 +1,6 @@
 import { create, fromJson, toJsonString } from '@bufbuild/protobuf';
 import { durationFromMs, timestampDate, timestampFromDate } from '@bufbuild/protobuf/wkt';
-import { StageState } from '../../../gen/turboci/v1/common_pb.js';
+import { CheckState, StageState } from '../../../gen/turboci/v1/common_pb.js';
 import { RunRequestSchema, type RunResponse, RunResponseSchema } from '../../../gen/turboci/v1/stagerunner_pb.js';
 import type { Answer, Task } from '../../runner/start-runner.ts';
 
@@ -23,15 +23,19 @@ export function requestJson(task: Task): string {
 }
 
 /**
- * The answer in what a program wrote to stdout: a RunResponse in ProtoJSON, or nothing. Throws an Error that says what is
- * wrong with it.
+ * The answer that a program gave: a RunResponse in ProtoJSON, or nothing. Throws an Error that says what is wrong with
+ * it.
  */
-export function answerFrom(stdout: string): Answer {
-  if (stdout.trim() === '') return {};
-  return answerOf(fromJson(RunResponseSchema, JSON.parse(stdout)));
+export function answerFrom(json: string): Answer {
+  if (json === '') return {};
+  return answerOf(fromJson(RunResponseSchema, JSON.parse(json)));
 }
 
 function answerOf({ stageState, checkUpdates, failure, details }: RunResponse): Answer {
+  // ProtoJSON takes any number for an enum.
+  if (StageState[stageState] === undefined) throw new Error(`stageState: there is no state ${stageState}`);
+  const odd = checkUpdates.findIndex(({ state }) => CheckState[state] === undefined);
+  if (odd !== -1) throw new Error(`checkUpdates[${odd}].state: there is no state ${checkUpdates[odd]?.state}`);
   if (stageState === StageState.PLANNED || stageState === StageState.ATTEMPTING) {
     throw new Error(`stageState: an answer cannot leave the stage ${StageState[stageState]}`);
   }

@@ -14,6 +14,8 @@ test.each([
   ['a line in pieces', ['o', 'n', 'e\ntw', 'o\n'], ['one', 'two']],
   ['an unfinished last line', ['one\ntwo'], ['one', 'two']],
   ['empty lines', ['\n\none\n'], ['', '', 'one']],
+  ['lines of Windows', ['one\r\ntwo\r', '\nthree\r'], ['one', 'two', 'three']],
+  ['a return within a line', ['one\rtwo\n'], ['one\rtwo']],
   ['nothing', [], []],
 ])('%s', (_, chunks, expected) => {
   expect(split(...chunks)).toEqual(expected);
@@ -22,6 +24,10 @@ test.each([
 test('a character that comes in two pieces stays whole', () => {
   const bytes = Buffer.from('größe\n');
   expect(split(bytes.subarray(0, 3), bytes.subarray(3))).toEqual(['größe']);
+});
+
+test('a character that is never finished is not lost without a trace', () => {
+  expect(split(Buffer.from('größe').subarray(0, 3))).toEqual(['gr\ufffd']);
 });
 
 test('a line without end is cut, so that memory stays bounded', () => {

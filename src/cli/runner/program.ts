@@ -1,19 +1,15 @@
-import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { type Readable, Writable } from 'node:stream';
-import { openLifeline } from '../../service/executor/process/lifeline.ts';
+import { type ProcessGroup, startProcessGroup } from '../../service/executor/process/process-group.ts';
 import { Tail } from '../../service/executor/process/tail.ts';
 import type { Clock } from '../cli.ts';
+import { AnswerOrOutput } from './answer-or-output.ts';
 
 /** Between SIGTERM and SIGKILL; well below the grace time of a cancellation (10 s). */
 const KILL_GRACE_MS = 5_000;
 /** How long descendants may hold on to the output after the program itself has ended. */
 const DRAIN_MS = 1_000;
-/** Bytes of stderr that are kept to be shown. */
+/** Bytes of the output that are kept to be shown. */
 const TAIL_BYTES = 4096;
-
-/** Lets the program begin only when the watcher knows its group: if this process dies before, it ends instead. */
-const GATE = 'read -r go <&3 || exit 1; exec 3<&-; exec /bin/sh -c "$1"';
 
 export type ProgramSpec = {
   /** For `/bin/sh -c`. */
@@ -23,19 +19,21 @@ export type ProgramSpec = {
   readonly input: string;
   /** Ends the program when aborted: SIGTERM, and SIGKILL 5 s later. */
   readonly signal: AbortSignal;
-  /** Bytes that it may write to stdout; with more it is ended. */
+  /** Bytes that its answer may have; with more it is ended. */
   readonly maxAnswerBytes: number;
-  /** Takes stderr as it comes. */
-  readonly onStderr: (chunk: Buffer) => void;
+  /** Takes the output as it comes: stderr, and stdout unless that is an answer. */
+  readonly onOutput: (stream: OutputStream, chunk: Buffer) => void;
 };
+
+export type OutputStream = 'stdout' | 'stderr';
 
 /** How a program ended and what it said. */
 export type ProgramEnd = {
   readonly exitCode: number | null;
   readonly signal: string | null;
-  /** Undefined if it was too long. */
-  readonly stdout: Buffer | undefined;
-  /** The end of stderr as plain text. */
+  /** What it answered on stdout, empty if nothing; undefined if it was too long. */
+  readonly answer: string | undefined;
+  /** The end of the output as plain text. */
   readonly tail: string;
 };
 
@@ -44,106 +42,52 @@ export type ProgramEnd = {
  * if this process is killed, a watcher kills the group.
  */
 export async function runProgram(spec: ProgramSpec, clock: Clock): Promise<ProgramEnd> {
-  const lifeline = openLifeline(spec.env);
-  try {
-    const child = spawn('/bin/sh', ['-c', GATE, 'sh', spec.command], {
+  const group = await startProcessGroup(
+    {
+      file: '/bin/sh',
+      argv: ['-c', spec.command],
+      cwd: undefined,
       env: spec.env,
-      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
-      detached: true,
-    });
-    const exit = once(child, 'exit');
-    exit.catch(() => {});
-    await once(child, 'spawn');
-    const group = new Group(child.pid ?? 0, clock);
-    lifeline.hold(group.id);
-    openGate(child);
-    // A program need not read its request.
-    child.stdin.on('error', () => {});
-    child.stdin.end(spec.input);
-    return await watched(child, exit, group, spec, clock);
+      stdin: 'pipe',
+      stdout: 'pipe',
+      stderr: 'pipe',
+    },
+    { clock, environment: spec.env, killGraceMs: KILL_GRACE_MS },
+  );
+  try {
+    return await watched(group, spec, clock);
   } finally {
-    lifeline.release();
+    group.close();
   }
 }
 
-function openGate({ stdio: [, , , gate] }: ChildProcess): void {
-  if (!(gate instanceof Writable)) throw new Error('no pipe to the program');
-  gate.on('error', () => {});
-  gate.end('go\n');
-}
-
-type Child = ChildProcessByStdio<Writable, Readable, Readable>;
-
-async function watched(
-  child: Child,
-  exit: Promise<unknown[]>,
-  group: Group,
-  { signal, maxAnswerBytes, onStderr }: ProgramSpec,
-  clock: Clock,
-): Promise<ProgramEnd> {
-  const stdout: Buffer[] = [];
-  let stdoutBytes = 0;
+async function watched(group: ProcessGroup, spec: ProgramSpec, clock: Clock): Promise<ProgramEnd> {
+  const { stdin, stdout, stderr } = group.streams;
+  if (stdin === null || stdout === null || stderr === null) throw new Error('no pipes to the program');
+  const { signal, maxAnswerBytes, onOutput } = spec;
+  // A program need not read its request.
+  stdin.on('error', () => {});
+  stdin.end(spec.input);
   const tail = new Tail(TAIL_BYTES);
-  child.stdout.on('data', (chunk: Buffer) => {
-    stdoutBytes += chunk.length;
-    if (stdoutBytes <= maxAnswerBytes) stdout.push(chunk);
-    else group.terminate();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
+  const shown = (stream: OutputStream, chunk: Buffer): void => {
     tail.append(chunk);
-    onStderr(chunk);
-  });
-  const closed = Promise.all([once(child.stdout, 'close'), once(child.stderr, 'close')]);
+    onOutput(stream, chunk);
+  };
+  const answering = new AnswerOrOutput(maxAnswerBytes, (chunk) => shown('stdout', chunk));
+  stdout.on('data', (chunk: Buffer) => void (answering.add(chunk) || group.terminate()));
+  stderr.on('data', (chunk: Buffer) => shown('stderr', chunk));
+  const closed = Promise.all([once(stdout, 'close'), once(stderr, 'close')]);
   const terminate = (): void => group.terminate();
   signal.addEventListener('abort', terminate);
   if (signal.aborted) terminate();
-  await exit;
+  const end = await group.ended;
   signal.removeEventListener('abort', terminate);
   const cancelDrain = clock.after(DRAIN_MS, () => {
-    group.kill();
-    child.stdout.destroy();
-    child.stderr.destroy();
+    group.close();
+    stdout.destroy();
+    stderr.destroy();
   });
   await closed;
   cancelDrain();
-  group.kill();
-  const isTooLong = stdoutBytes > maxAnswerBytes;
-  const { exitCode, signalCode } = child;
-  return { exitCode, signal: signalCode, stdout: isTooLong ? undefined : Buffer.concat(stdout), tail: tail.text() };
-}
-
-/** A process and its descendants, as far as they did not leave its group. */
-class Group {
-  readonly id: number;
-  readonly #clock: Clock;
-  #cancelKill: (() => void) | undefined;
-  #isOver = false;
-
-  constructor(id: number, clock: Clock) {
-    this.id = id;
-    this.#clock = clock;
-  }
-
-  /** SIGTERM, and SIGKILL after the grace. May be repeated. */
-  terminate(): void {
-    if (this.#isOver || this.#cancelKill !== undefined) return;
-    this.#send('SIGTERM');
-    this.#cancelKill = this.#clock.after(KILL_GRACE_MS, () => this.#send('SIGKILL'));
-  }
-
-  /** SIGKILL to what is left, for good: the id may be reused, so no signal is sent afterwards. */
-  kill(): void {
-    this.#send('SIGKILL');
-    this.#isOver = true;
-    this.#cancelKill?.();
-  }
-
-  #send(signal: NodeJS.Signals): void {
-    if (this.#isOver) return;
-    try {
-      process.kill(-this.id, signal);
-    } catch {
-      // ESRCH: nobody is left. EPERM: what is left runs as another user.
-    }
-  }
+  return { ...end, answer: answering.answer, tail: tail.text() };
 }

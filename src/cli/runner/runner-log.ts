@@ -1,12 +1,13 @@
-import type { RunnerEvent, Task } from '../../runner/start-runner.ts';
+import type { AttemptFailure, RunnerEvent, Task } from '../../runner/start-runner.ts';
 import type { Cli } from '../cli.ts';
 import { oneLine, printable } from '../output.ts';
+import type { OutputStream } from './program.ts';
 
 /** Shows what happens in a runner. */
 export type RunnerLog = {
   event(event: RunnerEvent): void;
-  /** A line that the program of a task wrote to stderr. */
-  line(task: Task, line: string): void;
+  /** A line of output that the program of a task wrote. */
+  line(task: Task, line: string, stream: OutputStream): void;
 };
 
 /** For people: a line for each event, and the programs' lines behind the names of their stages. */
@@ -25,7 +26,7 @@ export function plainLog({ out, err }: Cli): RunnerLog {
 export function jsonLog({ out }: Cli): RunnerLog {
   return {
     event: (event) => out.json(eventJson(event)),
-    line: (task, line) => out.json({ event: 'stderr', ...taskJson(task), line }),
+    line: (task, line, stream) => out.json({ event: stream, ...taskJson(task), line }),
   };
 }
 
@@ -40,12 +41,13 @@ function eventText(event: RunnerEvent): string {
       const why = failure === undefined ? '' : `: ${failure.message}`;
       return `${task.stageId} ${outcomeWords[outcome]} after ${durationMs} ms${why}`;
     }
-    case 'problem': {
-      const { message, error, task } = event;
-      const why = error instanceof Error ? `: ${error.message}` : '';
-      return `${task === undefined ? '' : `${task.stageId}: `}${message}${why}`;
-    }
+    case 'problem':
+      return `${event.task === undefined ? '' : `${event.task.stageId}: `}${problemText(event)}`;
   }
+}
+
+function problemText({ message, error }: Extract<RunnerEvent, { type: 'problem' }>): string {
+  return error instanceof Error ? `${message}: ${error.message}` : message;
 }
 
 const outcomeWords = { COMPLETE: 'done', FAILED: 'failed', DISCARDED: 'ended in vain' } as const;
@@ -58,11 +60,16 @@ function eventJson(event: RunnerEvent): object {
       return { event: event.type, ...taskJson(event.task) };
     case 'ended': {
       const { task, outcome, failure, durationMs } = event;
-      return { event: event.type, ...taskJson(task), outcome, duration_ms: durationMs, ...(failure && { failure }) };
+      const ended = { event: event.type, ...taskJson(task), outcome, duration_ms: durationMs };
+      return failure === undefined ? ended : { ...ended, failure: failureJson(failure) };
     }
     case 'problem':
-      return { event: event.type, ...(event.task && taskJson(event.task)), message: eventText(event) };
+      return { event: event.type, ...(event.task && taskJson(event.task)), message: problemText(event) };
   }
+}
+
+function failureJson({ message, reason, occurredAt, retry }: AttemptFailure): object {
+  return { message, reason, occurred_at: occurredAt, retry: retry !== false };
 }
 
 function taskJson({ executionId, planId, stageId, attemptIdx, runnerType }: Task): object {

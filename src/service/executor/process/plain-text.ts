@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 
 /** Control characters other than tab, and those that reorder what a terminal shows. */
-const UNWANTED = /[^\P{Cc}\t]|[\u202A-\u202E\u2066-\u2069]/gu;
+const UNWANTED = /[^\P{Cc}\t]|[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/gu;
 
 /**
  * What a terminal would show of a command's output, as plain lines: invalid UTF-8 replaced by U+FFFD, escape sequences
