@@ -5,6 +5,10 @@ import { chain } from './rows/chain.ts';
 import { fanIn } from './rows/fan-in.ts';
 import { groupCommits } from './rows/group-commit.ts';
 import { largePlan } from './rows/large-plan.ts';
+import { memory } from './rows/memory.ts';
+import { runnerChain } from './rows/runner-chain.ts';
+import { runnerFanOut } from './rows/runner-fan-out.ts';
+import { runnerPlans } from './rows/runner-plans.ts';
 import { start } from './rows/start.ts';
 import { creatingPlans, smallWrites } from './rows/throughput.ts';
 
@@ -21,11 +25,24 @@ const benches: Readonly<Record<string, (scale: Scale) => Promise<readonly Row[]>
   large: largePlan,
   'fan-in': fanIn,
   chain,
+  'runner-chain': runnerChain,
+  'runner-plans': runnerPlans,
+  'fan-out': runnerFanOut,
   start,
+  memory,
 };
 
-const full: Scale = { repetitions: 3, calls: 20_000, nodes: 10_000, fanIn: 600, chain: 200 };
-const quick: Scale = { ...full, calls: 4000, fanIn: 300 };
+const full: Scale = {
+  repetitions: 3,
+  calls: 20_000,
+  nodes: 10_000,
+  fanIn: 600,
+  chain: 200,
+  runnerChain: 100,
+  plans: 500,
+  fanOuts: [1000, 5000],
+};
+const quick: Scale = { ...full, calls: 4000, fanIn: 300, plans: 100, fanOuts: [1000, 2000] };
 
 const { values } = parseArgs({
   options: {

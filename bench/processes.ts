@@ -5,6 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { StageRunner } from '../gen/turboci/v1/stagerunner_pb.js';
+import { pathOf } from './bench-client.ts';
+
+/** In which Linux tells the times of processes (USER_HZ). */
+const MS_PER_TICK = 10;
 
 /** A process that serves gRPC: the server, or what it is held against. */
 export class ServingProcess {
@@ -25,10 +30,16 @@ export class ServingProcess {
     return ServingProcess.#start(entry, folder, env);
   }
 
-  /** A bare grpc-js server whose answers have so many bytes. */
-  static echo(responseBytes: number): Promise<ServingProcess> {
+  /** A bare grpc-js server of one method whose answers have so many bytes. */
+  static echo(method: string, responseBytes: number): Promise<ServingProcess> {
     const folder = mkdtempSync(join(tmpdir(), 'turboci-bench-'));
-    return ServingProcess.#start(at('echo-server.ts'), folder, { RESPONSE_BYTES: String(responseBytes) });
+    const env = { METHOD: method, RESPONSE_BYTES: String(responseBytes) };
+    return ServingProcess.#start(at('echo-server.ts'), folder, env);
+  }
+
+  /** A runner that is called and answers at once: an empty RunResponse says that the attempt is COMPLETE. */
+  static runner(): Promise<ServingProcess> {
+    return ServingProcess.echo(pathOf(StageRunner.method.run), 0);
   }
 
   static async #start(entry: string, folder: string, env: NodeJS.ProcessEnv): Promise<ServingProcess> {
@@ -44,6 +55,13 @@ export class ServingProcess {
   residentBytes(): number {
     const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${this.#child.pid}/status`, 'utf8'))?.[1];
     return Number(kib) * 1024;
+  }
+
+  /** Time of the machine's cores that the process has taken, in milliseconds: what else runs beside it counts little. */
+  cpuMs(): number {
+    const [, fields = ''] = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8').split(') ');
+    const [user, system] = fields.split(' ').slice(11, 13).map(Number);
+    return ((user ?? 0) + (system ?? 0)) * MS_PER_TICK;
   }
 
   async stop(): Promise<void> {

@@ -7,6 +7,12 @@ export type Scale = {
   readonly nodes: number;
   readonly fanIn: number;
   readonly chain: number;
+  /** Stages of the chain that a runner executes. */
+  readonly runnerChain: number;
+  /** Plans of ten stages in a row. */
+  readonly plans: number;
+  /** Stages of the fan-outs. */
+  readonly fanOuts: readonly number[];
 };
 
 /** One figure of the table. */

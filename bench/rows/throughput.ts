@@ -6,6 +6,7 @@ import { type Row, row, type Scale } from '../row.ts';
 import { sampleOf } from '../statistics.ts';
 
 const { createWorkPlan, writeNodes } = TurboCIOrchestrator.method;
+const ECHO = '/bench.Echo/Echo';
 
 /** The calls of a row, the same bytes for the server and for what it is held against. */
 type Work = {
@@ -74,7 +75,7 @@ async function measure(work: Work, { repetitions, calls }: Scale) {
   const client = new BenchClient(server.address);
   const warm = await work.request(client, 0);
   const response = await client.raw(work.path, warm(0));
-  const echoServer = await ServingProcess.echo(response.length);
+  const echoServer = await ServingProcess.echo(ECHO, response.length);
   const echoClient = new BenchClient(echoServer.address);
   const own: LoadResult[] = [];
   const echo: LoadResult[] = [];
@@ -82,7 +83,7 @@ async function measure(work: Work, { repetitions, calls }: Scale) {
   for (let repetition = 0; repetition <= repetitions; repetition++) {
     const request = await work.request(client, repetition);
     const ownResult = await load(work.inFlight, calls, (index) => client.raw(work.path, request(index)));
-    const echoResult = await load(work.inFlight, calls, (index) => echoClient.raw('/bench.Echo/Echo', request(index)));
+    const echoResult = await load(work.inFlight, calls, (index) => echoClient.raw(ECHO, request(index)));
     if (repetition === 0) continue;
     own.push(ownResult);
     echo.push(echoResult);

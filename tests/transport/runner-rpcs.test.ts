@@ -68,9 +68,15 @@ test('RegisterStageRunner: what is left out has its default', async () => {
 
 test('RegisterStageRunner: all that may be given', async () => {
   const { client, registered } = await recorder();
-  const { SYNC, ASYNC } = ExecutionMode;
+  const { ASYNC } = ExecutionMode;
   await client.registerStageRunner({
-    ...{ ...runner, address: ':50052', supportedModes: [ASYNC, ExecutionMode.UNKNOWN, ASYNC], maxConcurrent: 5, ttlSeconds: 1n },
+    ...{
+      ...runner,
+      address: ':50052',
+      supportedModes: [ASYNC, ExecutionMode.UNKNOWN, ASYNC],
+      maxConcurrent: 5,
+      ttlSeconds: 1n,
+    },
     metadata: { zone: 'a' },
   });
   await client.registerStageRunner({ ...runner, ttlSeconds: 86_400n });
