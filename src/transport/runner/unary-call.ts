@@ -137,8 +137,10 @@ export class UnaryCall {
 
   #expire(): void {
     if (!this.#isOpened) {
-      const before = this.#slots.isConnected ? `the runner took the request (${STREAMS})` : 'there was a connection';
-      this.#giveUp('UNDELIVERED', grpcStatus.DEADLINE_EXCEEDED, `the deadline passed before ${before}`);
+      const isUnreachable = !this.#slots.isConnected;
+      const before = isUnreachable ? 'there was a connection' : `the runner took the request (${STREAMS})`;
+      const message = `the deadline passed before ${before}`;
+      this.#giveUp('UNDELIVERED', grpcStatus.DEADLINE_EXCEEDED, message, isUnreachable);
       return;
     }
     // What could be written by now is written, and reported, once the loop has gone round.
