@@ -1,3 +1,5 @@
+import { fromJson, toBinary } from '@bufbuild/protobuf';
+import { StructSchema } from '@bufbuild/protobuf/wkt';
 import { describe, expect, it } from 'vitest';
 import { AppError } from '../../src/domain/error.ts';
 import type { RunnerTask } from '../../src/service/execution/runner-calls.ts';
@@ -95,10 +97,16 @@ describe('what a runner acquired', () => {
     expect((await final(rig, planId)).outcome).toBe('CANCELLED');
   });
 
-  it('fits into a message', async () => {
+  it.each([
+    ['text', 'x'.repeat(900_000)],
+    ['text of other scripts', '語'.repeat(300_000)],
+    ['numbers', Array.from({ length: 60_000 }, () => 1)],
+  ])('fits into a message (%s)', async (_what, value) => {
     const rig = await runnerRig();
     await rig.register('r1', puller);
-    const args = { text: 'x'.repeat(900_000) };
+    const args = { value };
+    const sizeOf = (tasks: readonly RunnerTask[]) =>
+      tasks.reduce((sum, task) => sum + toBinary(StructSchema, fromJson(StructSchema, task.args)).byteLength, 0);
     await onePlan(
       rig,
       ...Array.from({ length: 9 }, (_, at) => [`s${at}`, { args }] as [string, { args: typeof args }]),
@@ -106,12 +114,65 @@ describe('what a runner acquired', () => {
     const held: string[] = [];
     for (let round = 0; round < 3; round++) {
       const tasks = await rig.acquire('r1', { heldExecutionIds: held });
-      expect(JSON.stringify(tasks).length).toBeLessThan(4 * 1024 * 1024);
+      expect(sizeOf(tasks)).toBeLessThan(4 * 1024 * 1024);
       expect(tasks.length).toBeGreaterThan(0);
       held.push(...idsOf(tasks));
     }
     expect(new Set(held).size).toBe(9);
-    expect(JSON.stringify(await rig.acquire('r1')).length).toBeLessThan(4 * 1024 * 1024);
+    const again = await rig.acquire('r1');
+    expect(again.length).toBeGreaterThan(0);
+    expect(sizeOf(again)).toBeLessThan(4 * 1024 * 1024);
+  });
+
+  it('is never the execution of another runner, however old the look that found it', async () => {
+    let gate: Promise<void> | undefined;
+    const wrap = (storage: Storage): Storage => ({
+      ...storage,
+      read: async (work) => {
+        const answer = await storage.read(work);
+        await gate;
+        return answer;
+      },
+    });
+    const rig = await runnerRig({ wrap });
+    await rig.register('r0', puller);
+    await rig.register('r1', puller);
+    await onePlan(rig, ['s']);
+    expect(await rig.acquire('r0')).toHaveLength(1);
+    const open = Promise.withResolvers<void>();
+    gate = open.promise;
+    const late = rig.acquire('r0');
+    await rig.settle();
+    gate = undefined;
+    rig.time.advance(30_000);
+    const [taken] = await waitFor('r1 to get it', async () => {
+      const tasks = await rig.acquire('r1');
+      return tasks.length > 0 && tasks;
+    });
+    open.resolve();
+    expect(idsOf(await late)).not.toContain(taken?.executionId);
+  });
+
+  it('is of all its types in turn, also when the one that it looked at first has nothing', async () => {
+    const rig = await runnerRig();
+    for (const runnerType of ['build', 'b']) await rig.register('p', { ...puller, runnerType });
+    const planId = await onePlan(rig, ['a1']);
+    const [first1] = await rig.acquire('p', { maxExecutions: 1 });
+    await rig.complete(first1?.executionId ?? '');
+    await rig.write(planId, { stages: [stageWrite('b1', { runnerType: 'b' })] });
+    const [second1] = await rig.acquire('p', { maxExecutions: 1, waitMs: 30_000 });
+    expect(second1?.stageId).toBe('b1');
+    await rig.complete(second1?.executionId ?? '');
+
+    await rig.write(planId, { stages: Array.from({ length: 10 }, (_, at) => remote(`x${at}`)) });
+    await rig.write(planId, { stages: [stageWrite('b2', { runnerType: 'b' })] });
+    const order: string[] = [];
+    while (!order.includes('b2')) {
+      const [task] = await rig.acquire('p', { maxExecutions: 1, waitMs: 30_000 });
+      order.push(task?.stageId ?? '');
+      await rig.complete(task?.executionId ?? '');
+    }
+    expect(order.length).toBeLessThanOrEqual(2);
   });
 
   it('is what the other call left, when two ask at a time without waiting', async () => {

@@ -71,17 +71,27 @@ export class Acquisitions {
     const held = new Set(heldExecutionIds);
     const tasks: RunnerTask[] = [];
     let bytes = 0;
-    for (const key of unconfirmed) {
-      const isFull = tasks.length === maxExecutions || bytes >= ANSWER_BYTES;
-      const task = await this.#recall(key, held, isFull ? [] : runnerTypes);
-      if (task === undefined) continue;
-      tasks.push(task);
-      bytes += taskBytes(task);
+    try {
+      for (const key of unconfirmed) {
+        const isFull = tasks.length === maxExecutions || bytes >= ANSWER_BYTES;
+        const task = await this.#recall(runnerId, key, held, isFull ? [] : runnerTypes);
+        if (task === undefined) continue;
+        tasks.push(task);
+        bytes += taskBytes(task);
+      }
+    } catch (error) {
+      // What has been recalled is answered; the rest with the runner's next call.
+      if (tasks.length === 0) throw error;
     }
     return tasks;
   }
 
-  #recall(key: AttemptKey, held: ReadonlySet<string>, runnerTypes: readonly string[]): Promise<RunnerTask | undefined> {
+  #recall(
+    runnerId: string,
+    key: AttemptKey,
+    held: ReadonlySet<string>,
+    runnerTypes: readonly string[],
+  ): Promise<RunnerTask | undefined> {
     const { desk, editor } = this.#deps;
     return editor.edit<RunnerTask | undefined, RunnerTask | undefined>(
       key.planId,
@@ -91,6 +101,8 @@ export class Acquisitions {
           const live = await liveAttemptOf(edit, key);
           const { executionId, confirmBy, cancelBy } = live?.attempt.current ?? {};
           if (live === undefined || executionId === undefined || confirmBy === undefined) return undefined;
+          // It may have been taken back, and given to somebody else, since it was found.
+          if (live.attempt.current.runnerId !== runnerId) return undefined;
           if (held.has(executionId)) {
             beat(edit, live.stage, live.attempt);
             return undefined;

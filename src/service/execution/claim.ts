@@ -1,4 +1,5 @@
 import { invariant } from '../../domain/error.ts';
+import { encodedBytes } from '../../domain/json.ts';
 import { BUILTIN_QUEUE } from '../../domain/queue.ts';
 import { type Handover, handOver } from '../edit/attempt-life.ts';
 import type { PlanEdit } from '../edit/plan-edit.ts';
@@ -28,15 +29,15 @@ export async function claimNext(edit: PlanEdit, executionId: string, now: number
 }
 
 /**
- * Bytes of JSON that are handed to one runner at a time, one attempt at least: clients of gRPC take 4 MiB in a message
- * unless they are told otherwise, and an answer that is too large for its runner would be answered for ever.
+ * Bytes that are handed to one runner at a time, and one attempt at least: clients of gRPC take 4 MiB in a message unless
+ * they are told otherwise, and an answer that is too large for its runner would be answered for ever.
  */
 export const ANSWER_BYTES = 3 * 1024 * 1024;
 
-/** Bytes of JSON in what a runner is told. */
-export function taskBytes({ args, checkOptions }: RunnerTask): number {
-  const sizes = [args, ...checkOptions.map(({ options }) => options)].map((json) => JSON.stringify(json).length);
-  return sizes.reduce((sum, size) => sum + size, 0);
+/** At least the bytes of what a runner is told, as it travels. */
+export function taskBytes({ args, checkOptions, metadata, assignedCheckIds }: RunnerTask): number {
+  const asked = checkOptions.map(({ checkId, kind, options }) => [checkId, kind, options]);
+  return encodedBytes([args, asked, { ...metadata }, [...assignedCheckIds]]);
 }
 
 /** What was reserved; `mayBeMore` = the plan may have further attempts in the queue. */

@@ -63,7 +63,7 @@ export function createExecution(deps: ExecutionDeps, editor: Editor): Execution 
   const runners = new RunnerDispatcher({ ...base, marks, registry, loads, desk, runs, retryLater });
   const timers = new Timers({ ...base, beats: heartbeats });
 
-  registry.onCapacity((runnerType) => runners.roomAt(runnerType));
+  registry.onCapacity((runnerType) => runners.roomAt([runnerType]));
   registry.onGone((runnerId, runnerType) => desk.gone(runnerId, runnerType));
   // What ends makes room before what is new looks for it.
   for (const listener of [new StopOrders({ executions, runs, registry, calls }), heartbeats, runners, watch, timers]) {
@@ -71,7 +71,7 @@ export function createExecution(deps: ExecutionDeps, editor: Editor): Execution 
   }
 
   const lookFor = (runnerTypes: readonly string[]): Promise<void> => {
-    for (const runnerType of runnerTypes) runners.roomAt(runnerType);
+    runners.roomAt(runnerTypes);
     return runners.settled(runnerTypes);
   };
   let isStopped = false;

@@ -52,6 +52,8 @@ type Queue = {
 /** Somebody who has room for one attempt: a runner to push to, or one that asked. Its load counts the attempt already. */
 type Taker = {
   readonly handover: Handover;
+  /** What else it could take in place of what there is none of. */
+  readonly runnerTypes: Iterable<string>;
   /** The reservation is durable. */
   start(task: RunnerTask): void;
   /** There was nothing to reserve. */
@@ -102,7 +104,7 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
       const runnerType = this.#deps.loads.remove(executionId);
       if (runnerType !== undefined) types.add(runnerType);
     }
-    for (const runnerType of types) this.roomAt(runnerType);
+    if (types.size > 0) this.roomAt([...types]);
   }
 
   /** The plan has attempts to start in the queue. */
@@ -119,9 +121,10 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
     this.#fill(queue);
   }
 
-  /** Somebody may have room for attempts of this type. The mode that was served last comes last. */
-  roomAt(runnerType: string): void {
-    for (const queue of this.#queuesOf(runnerType).sort((a, b) => a.servedAt - b.servedAt)) this.#fill(queue);
+  /** Somebody may have room for attempts of these types. Types and modes take turns: what was served last comes last. */
+  roomAt(runnerTypes: readonly string[]): void {
+    const queues = runnerTypes.flatMap((type) => this.#queuesOf(type));
+    for (const queue of queues.sort((a, b) => a.servedAt - b.servedAt)) this.#fill(queue);
   }
 
   /** Resolves when nothing of these types is being reserved that was when it was called. */
@@ -172,6 +175,7 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
     desk.begin(executionId);
     return {
       handover,
+      runnerTypes: waiter.runnerTypes,
       start: (task) => {
         if (waiter.deliver(task)) return;
         track(
@@ -195,6 +199,7 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
     runs.expect(executionId);
     return {
       handover,
+      runnerTypes: [runner.runnerType],
       start: (task) => this.#push(runner, task, dispatch),
       release: () => {
         release();
@@ -215,12 +220,17 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
   async #serve(queue: Queue, planId: string, takers: readonly Taker[]): Promise<void> {
     const { tasks, mayBeMore } = await this.#reserve(queue, planId, takers);
     if (mayBeMore) queue.ready.add(planId);
+    const free = new Set<string>();
     for (const [index, taker] of takers.entries()) {
       const task = tasks[index];
-      if (task === undefined) taker.release();
-      else taker.start(task);
+      if (task !== undefined) {
+        taker.start(task);
+        continue;
+      }
+      taker.release();
+      for (const runnerType of taker.runnerTypes) free.add(runnerType);
     }
-    if (tasks.length < takers.length) this.roomAt(queue.runnerType);
+    if (free.size > 0) this.roomAt([...free]);
   }
 
   async #reserve(queue: Queue, planId: string, takers: readonly Taker[]): Promise<Reserved> {
