@@ -70,6 +70,14 @@ describe('a runner that asks for work', () => {
     await expect(waiting).rejects.toMatchObject({ reason: 'REGISTRATION_NOT_FOUND' });
   });
 
+  it('has no registration to end once that has expired, also before it is swept up', async () => {
+    const rig = await runnerRig({ idle: true });
+    const registrationId = await rig.register('p', { ...puller, ttlMs: 1000 });
+    rig.time.advance(1000);
+    const unregistered = rig.service.orchestrator.unregisterRunner(anyCall, { registrationId });
+    await expect(unregistered).rejects.toMatchObject({ reason: 'REGISTRATION_NOT_FOUND' });
+  });
+
   it('gets no more than it asks for, nor than it takes', async () => {
     const rig = await runnerRig();
     await rig.register('p', { ...puller, maxConcurrent: 5 });

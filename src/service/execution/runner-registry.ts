@@ -119,7 +119,10 @@ export class RunnerRegistry implements BackgroundService {
   unregister(ctx: CallContext, { registrationId }: UnregisterRunnerRequest): Promise<void> {
     return this.#deps.storage.write(
       async (uow) => {
-        if (!(await uow.runners.remove(registrationId))) throw registrationNotFound(registrationId);
+        const known = this.#byRegistration.get(registrationId);
+        // One that has expired is no more, also before it has been swept up.
+        const hasExpired = known !== undefined && !this.#holds(known);
+        if (hasExpired || !(await uow.runners.remove(registrationId))) throw registrationNotFound(registrationId);
         uow.afterCommit(() => this.#forget(registrationId));
       },
       { signal: ctx.signal },
