@@ -87,6 +87,37 @@ describe('what a runner acquired', () => {
     expect(await first(rig, planId)).toMatchObject({ state: 'RUNNING', executionId });
   });
 
+  it('is answered again also when a cut call could not give it back', async () => {
+    const cut = new AbortController();
+    let isRecalling = false;
+    let isBroken = false;
+    // The call is cut when it has been given the execution again, and giving it back fails.
+    const wrap = (storage: Storage): Storage => ({
+      ...storage,
+      write: async (work, options) => {
+        if (isBroken) {
+          isBroken = false;
+          throw new Error('broken');
+        }
+        const written = await storage.write(work, options);
+        if (isRecalling) {
+          isRecalling = false;
+          isBroken = true;
+          cut.abort(new Error('gone'));
+        }
+        return written;
+      },
+    });
+    const rig = await runnerRig({ wrap });
+    await rig.register('r1', puller);
+    await onePlan(rig, ['s']);
+    const lost = await rig.acquire('r1');
+    const request = { runnerId: 'r1', runnerTypes: [], maxExecutions: 1, waitMs: 0, heldExecutionIds: [] };
+    isRecalling = true;
+    await expect(rig.service.orchestrator.acquireExecutions({ signal: cut.signal }, request)).rejects.toThrow('broken');
+    expect(idsOf(await rig.acquire('r1'))).toEqual(idsOf(lost));
+  });
+
   it('is not answered again once it was told to stop', async () => {
     const rig = await runnerRig();
     await rig.register('r1', puller);

@@ -36,12 +36,13 @@ export class Acquisitions {
   async acquire(ctx: CallContext, request: AcquireExecutionsRequest): Promise<readonly RunnerTask[]> {
     const { desk, isStopping } = this.#deps;
     const tasks = await this.#tasks(ctx, request);
-    if (ctx.signal.aborted) {
+    try {
+      if (!ctx.signal.aborted) return tasks;
       await Promise.all(tasks.map((task) => new ExecutionRecord(this.#deps, task).takeBack(isStopping)));
+      throw ctx.signal.reason;
+    } finally {
+      for (const { executionId } of tasks) desk.end(executionId);
     }
-    for (const { executionId } of tasks) desk.end(executionId);
-    if (ctx.signal.aborted) throw ctx.signal.reason;
-    return tasks;
   }
 
   async #tasks(ctx: CallContext, request: AcquireExecutionsRequest): Promise<readonly RunnerTask[]> {
