@@ -118,6 +118,13 @@ describe('accepted is', () => {
       { ...livedSilently(life.reserved, takenBack, incomplete('CANCELLED', nobody)), entries: [declined] },
     ],
     [
+      'one that declined an attempt which had been given up already',
+      {
+        ...livedSilently(life.reserved, incomplete('HEARTBEAT_LOST', { at: 2000 })),
+        entries: [{ ...declined, time: 2000 }],
+      },
+    ],
+    [
       'one whose server died before it heard that',
       { ...livedSilently(life.reserved, incomplete('TIMEOUT')), entries: [declined], deaths: [1500] },
     ],

@@ -43,6 +43,8 @@ export function notTakenBack(
   );
   return tenures.flatMap((tenure) => {
     const at = declined.get(tenure.executionId);
+    // An attempt that had been given up by then is nobody's to take back.
+    if (at !== undefined && tenure.end !== undefined && tenure.to <= at) return [];
     // A server that died meanwhile may not have heard of it.
     if (at === undefined || deaths.some((death) => tenure.from < death && death < tenure.to)) return [];
     const isTakenBack = tenure.end !== undefined && tenure.end.executionId === undefined;
