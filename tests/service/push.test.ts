@@ -38,7 +38,7 @@ describe('a pushed attempt', () => {
       deadline: task.deadline,
     });
     expect(await rig.load('r1')).toBe(1);
-    rig.time.advance(10);
+    rig.time.advance(60);
     await waitFor('RUNNING', async () => (await rig.stage(planId, 's')).attempts[0]?.state === 'RUNNING');
     resolve(answered({ details: { took: 3 } }));
     const ended = await waitFor('the end', async () => {

@@ -30,7 +30,9 @@ export function queueAttempt(edit: PlanEdit, stage: StageDraft, delayMs: number)
     blockNewAttempts: false,
     ...unowned,
   };
-  stage.attempts.set(idx, newAttemptDraft(undefined, attempt));
+  const draft = newAttemptDraft(undefined, attempt);
+  stage.attempts.set(idx, draft);
+  edit.queued.push({ stage, attempt: draft });
   edit.changeStage(stage, { attemptCount: idx });
 }
 

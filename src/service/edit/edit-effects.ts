@@ -22,7 +22,7 @@ export class EditEffects {
   dueAt: number | undefined;
   readonly stops: StopOrder[] = [];
   /** Executions that their holders do not have any more. */
-  readonly released: string[] = [];
+  readonly released = new Set<string>();
 
   queue(queue: string, availableAt: number, now: number): void {
     if (availableAt <= now) this.ready.add(queue);

@@ -3,6 +3,7 @@ import type { PlanHistoryEvent } from '../../domain/event.ts';
 import type { Clock, Random } from '../../domain/ports.ts';
 import type { Storage, UnitOfWork, WriteOptions } from '../../storage/storage.ts';
 import type { EditEffects } from './edit-effects.ts';
+import { HandOut, type PlaceFinder } from './hand-out.ts';
 import { PlanEdit } from './plan-edit.ts';
 import { propagate } from './propagate.ts';
 import { type SavedEdit, saveEdit } from './save.ts';
@@ -35,6 +36,7 @@ export class Editor {
   readonly #deps: EditorDeps;
   readonly #changeListeners: ChangeListener[] = [];
   readonly #effectListeners: EffectListener[] = [];
+  #places: PlaceFinder = () => undefined;
 
   constructor(deps: EditorDeps) {
     this.#deps = deps;
@@ -48,6 +50,11 @@ export class Editor {
     this.#effectListeners.push(listener);
   }
 
+  /** Where attempts find executors that have room for them at once. */
+  handOutTo(places: PlaceFinder): void {
+    this.#places = places;
+  }
+
   /** Changes an existing plan. Rejects with WORK_PLAN_NOT_FOUND, or with whatever the work threw: then nothing is stored. */
   edit<Changed, Answer>(
     planId: string,
@@ -56,7 +63,10 @@ export class Editor {
     options?: WriteOptions,
   ): Promise<Answer> {
     const { storage, clock, random } = this.#deps;
-    return storage.write(async (uow) => {
+    const handOut = new HandOut(this.#places);
+    const unit = async (uow: UnitOfWork): Promise<Answer> => {
+      // A unit whose transaction was lost to another one's failure runs once more.
+      handOut.undo();
       const replayed = await work.replay?.(uow);
       if (replayed !== undefined) return replayed;
       const plan = await uow.workPlans.get(planId);
@@ -64,10 +74,17 @@ export class Editor {
       const edit = new PlanEdit(uow, plan, { ...by, at: clock.now(), random: () => random.next() });
       const changed = await work.change(edit);
       await propagate(edit);
+      handOut.take(edit);
       const saved = await saveEdit(edit);
+      await handOut.brief(edit);
+      uow.afterCommit(() => handOut.start());
       this.announce(uow, saved, edit.effects);
       return work.answer(saved, changed, uow);
-    }, options);
+    };
+    return storage.write(unit, options).catch((error: unknown) => {
+      handOut.undo();
+      throw error;
+    });
   }
 
   /** Has the listeners told once the unit is durable. */

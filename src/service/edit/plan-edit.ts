@@ -1,4 +1,4 @@
-import type { Attempt } from '../../domain/attempt.ts';
+import { type Attempt, isLive } from '../../domain/attempt.ts';
 import type { Check, CheckState } from '../../domain/check.ts';
 import { invariant } from '../../domain/error.ts';
 import type { NodeRef } from '../../domain/node.ts';
@@ -9,7 +9,13 @@ import type { UnitOfWork } from '../../storage/storage.ts';
 import { type CheckDraft, newCheckDraft } from './check-draft.ts';
 import { EditEffects } from './edit-effects.ts';
 import { GroupCounters } from './group-counters.ts';
-import { type AttemptDraft, newAttemptDraft, newStageDraft, type StageDraft } from './stage-draft.ts';
+import {
+  type AttemptDraft,
+  newAttemptDraft,
+  newStageDraft,
+  type QueuedAttempt,
+  type StageDraft,
+} from './stage-draft.ts';
 
 /** Who makes an edit and when. */
 export type EditOrigin = {
@@ -35,6 +41,8 @@ export class PlanEdit {
   readonly groups: GroupCounters;
   readonly checks = new Map<string, CheckDraft>();
   readonly stages = new Map<string, StageDraft>();
+  /** Attempts that the edit created, in order. */
+  readonly queued: QueuedAttempt[] = [];
   readonly #createdChildren = new Map<string, StageDraft[]>();
   /** Nodes that became FINAL and whose end has not been propagated yet. */
   readonly ended: NodeRef[] = [];
@@ -205,6 +213,9 @@ export class PlanEdit {
     attempt.current = { ...attempt.current, ...change, updatedAt: this.origin.at };
     attempt.changed = true;
     stage.changed = true;
+    const had = attempt.before?.executionId;
+    const { executionId, state } = attempt.current;
+    if (had !== undefined && (executionId !== had || !isLive(state))) this.effects.released.add(had);
   }
 
   /** Changes bookkeeping of an attempt that clients are not told of: the stage keeps its version. */

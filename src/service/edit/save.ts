@@ -1,4 +1,3 @@
-import { isLive } from '../../domain/attempt.ts';
 import { attemptDueAt, stageDueAt } from '../../domain/due.ts';
 import { invariant } from '../../domain/error.ts';
 import type { PlanChange, PlanEvent, PlanHistoryEvent } from '../../domain/event.ts';
@@ -115,8 +114,6 @@ async function saveAttempt(edit: PlanEdit, stage: StageDraft, draft: AttemptDraf
   if (current.state === 'PENDING' && current.processUid === undefined && queue !== undefined) {
     edit.effects.queue(queue, current.availableAt, edit.origin.at);
   }
-  const had = before?.executionId;
-  if (had !== undefined && (current.executionId !== had || !isLive(current.state))) edit.effects.released.push(had);
 }
 
 /** What a plan's watchers are told when with this change nothing is left to run. */

@@ -29,6 +29,9 @@ export type StageDraft = {
   byWriter: boolean;
 };
 
+/** An attempt that the unit put in its queue. */
+export type QueuedAttempt = { readonly stage: StageDraft; readonly attempt: AttemptDraft };
+
 export type AttemptDraft = {
   readonly before: Attempt | undefined;
   current: Attempt;

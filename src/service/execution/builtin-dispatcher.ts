@@ -4,9 +4,10 @@ import type { Logger } from '../../domain/logger.ts';
 import type { Clock, Ids } from '../../domain/ports.ts';
 import { BUILTIN_QUEUE } from '../../domain/queue.ts';
 import type { Editor } from '../edit/editor.ts';
+import type { Place } from '../edit/hand-out.ts';
 import type { Executor } from '../executor/executor.ts';
 import type { BackgroundService } from '../orchestrator.ts';
-import { type ClaimedTask, claimNext } from './claim.ts';
+import { type ClaimedTask, claimNext, taskOf } from './claim.ts';
 import { ExecutionRun } from './execution-run.ts';
 import { AbortCause, type Executions } from './executions.ts';
 import { ReadyRing } from './ready-ring.ts';
@@ -33,7 +34,8 @@ export class BuiltinDispatcher implements BackgroundService {
   readonly #deps: BuiltinDispatcherDeps;
   readonly #ready = new ReadyRing();
   readonly #runs = new Set<Promise<void>>();
-  #slotsTaken = 0;
+  /** The executions, claimed or being claimed, that take up the concurrency. */
+  readonly #slots = new Set<string>();
   #isRunning = false;
 
   constructor(deps: BuiltinDispatcherDeps) {
@@ -57,6 +59,37 @@ export class BuiltinDispatcher implements BackgroundService {
     this.#fill();
   }
 
+  /** Room for one attempt that an edit is making available while no plan waits. */
+  placeFor(leaving: ReadonlySet<string>): Place | undefined {
+    if (!this.#isRunning || this.#ready.size > 0 || this.#slotsWithout(leaving) >= this.#deps.concurrency)
+      return undefined;
+    const { ids, executions } = this.#deps;
+    const executionId = ids.execution();
+    this.#slots.add(executionId);
+    // Known before the claim commits, so that an order to stop from the very next commit finds it.
+    const signal = executions.add(executionId);
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    this.#track(ended);
+    const leave = (): void => {
+      executions.remove(executionId);
+      this.#slots.delete(executionId);
+      this.#fill();
+      end();
+    };
+    return {
+      handover: { executionId, dispatch: 'BUILTIN', runnerId: undefined },
+      brief: async (edit, { stage, attempt }) => {
+        const { runnerType } = stage.current;
+        const task = await taskOf(edit, attempt, executionId);
+        return () => {
+          if (this.#isRunning) void this.#execute({ runnerType, task }, signal).finally(leave);
+          else leave();
+        };
+      },
+      release: leave,
+    };
+  }
+
   /**
    * Executes an attempt that somebody else claims under the given execution id, beside the queue and its slots. Resolves
    * when the claim is made; rejects if it failed.
@@ -76,12 +109,17 @@ export class BuiltinDispatcher implements BackgroundService {
 
   /** Starts claims while slots are free and plans are ready; claims made in one turn share a commit. */
   #fill(): void {
-    while (this.#isRunning && this.#slotsTaken < this.#deps.concurrency) {
+    while (this.#isRunning && this.#slots.size < this.#deps.concurrency) {
       const planId = this.#ready.take();
       if (planId === undefined) return;
-      this.#slotsTaken += 1;
       this.#track(this.#serve(planId));
     }
+  }
+
+  #slotsWithout(leaving: ReadonlySet<string>): number {
+    let taken = this.#slots.size;
+    for (const executionId of leaving) if (this.#slots.has(executionId)) taken -= 1;
+    return taken;
   }
 
   /** Background work that a stop waits for. */
@@ -94,6 +132,7 @@ export class BuiltinDispatcher implements BackgroundService {
   async #serve(planId: string): Promise<void> {
     const { ids, executions } = this.#deps;
     const executionId = ids.execution();
+    this.#slots.add(executionId);
     // Known before the claim commits, so that an order to stop from the very next commit finds it.
     const signal = executions.add(executionId);
     try {
@@ -103,7 +142,7 @@ export class BuiltinDispatcher implements BackgroundService {
       await this.#execute(claimed, signal);
     } finally {
       executions.remove(executionId);
-      this.#slotsTaken -= 1;
+      this.#slots.delete(executionId);
       this.#fill();
     }
   }

@@ -78,7 +78,8 @@ async function queued(edit: PlanEdit, queue: string, now: number, limit: number)
   return waiting;
 }
 
-async function taskOf(edit: PlanEdit, { current }: AttemptDraft, executionId: string): Promise<ExecutionTask> {
+/** What an executor is told about the attempt that it has. */
+export async function taskOf(edit: PlanEdit, { current }: AttemptDraft, executionId: string): Promise<ExecutionTask> {
   const { planId, stageId, idx } = current;
   const args = (await edit.uow.stages.args(planId, stageId)) ?? {};
   const assignments = await edit.uow.stages.assignments(planId, stageId);

@@ -61,6 +61,9 @@ export function createExecution(deps: ExecutionDeps, editor: Editor): Execution 
   const builtin = new BuiltinDispatcher({ ...base, executions, concurrency: deps.executorConcurrency, retryLater });
   const marks = new StartMarks(base);
   const runners = new RunnerDispatcher({ ...base, marks, registry, loads, desk, runs, retryLater });
+  editor.handOutTo((queue, leaving) =>
+    queue === BUILTIN_QUEUE ? builtin.placeFor(leaving) : runners.placeFor(queue, leaving),
+  );
   const timers = new Timers({ ...base, beats: heartbeats });
 
   registry.onCapacity((runnerType) => runners.roomAt([runnerType]));

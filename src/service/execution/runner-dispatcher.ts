@@ -6,8 +6,9 @@ import { type ExecutionMode, executionModes } from '../../domain/stage.ts';
 import type { Handover } from '../edit/attempt-life.ts';
 import type { EditEffects } from '../edit/edit-effects.ts';
 import type { EffectListener } from '../edit/editor.ts';
+import type { Place } from '../edit/hand-out.ts';
 import type { BackgroundService } from '../orchestrator.ts';
-import { type Reserved, reserve } from './claim.ts';
+import { type Reserved, reserve, runnerTask } from './claim.ts';
 import { ExecutionRecord } from './execution-record.ts';
 import type { PullDesk } from './pull-desk.ts';
 import { ReadyRing } from './ready-ring.ts';
@@ -121,6 +122,31 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
     this.#fill(queue);
   }
 
+  /** Room for one attempt that an edit is making available, in a queue in which nothing waits. */
+  placeFor(name: string, leaving: ReadonlySet<string>): Place | undefined {
+    if (!this.#isRunning || (this.#queues.get(name)?.ready.size ?? 0) > 0) return undefined;
+    const taker = this.#taker(parseQueue(name), leaving);
+    if (taker === undefined) return undefined;
+    const { handover } = taker;
+    const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
+    track(this.#work, settled);
+    return {
+      handover,
+      brief: async (edit, { stage, attempt }) => {
+        const task = await runnerTask(edit, stage, attempt, handover.executionId);
+        return () => {
+          taker.start(task);
+          settle();
+        };
+      },
+      release: () => {
+        taker.release();
+        settle();
+        this.roomAt([...taker.runnerTypes]);
+      },
+    };
+  }
+
   /** Somebody may have room for attempts of these types. Types and modes take turns: what was served last comes last. */
   roomAt(runnerTypes: readonly string[]): void {
     const queues = runnerTypes.flatMap((type) => this.#queuesOf(type));
@@ -162,10 +188,10 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
   }
 
   /** Of the runners that wait and those that can be called the one with the least load. */
-  #taker({ runnerType, mode }: Queue): Taker | undefined {
+  #taker({ runnerType, mode }: Pick<Queue, 'runnerType' | 'mode'>, leaving?: ReadonlySet<string>): Taker | undefined {
     const { registry, desk } = this.#deps;
-    const waiting = desk.pick(runnerType, (runnerId) => registry.roomOf(runnerId, runnerType));
-    const called = registry.pick(runnerType, mode, waiting?.load);
+    const waiting = desk.pick(runnerType, (runnerId) => registry.roomOf(runnerId, runnerType, leaving));
+    const called = registry.pick(runnerType, mode, { below: waiting?.load, leaving });
     if (called !== undefined) return this.#pushTaker(called, mode);
     if (waiting === undefined) return undefined;
     const { waiter } = waiting;

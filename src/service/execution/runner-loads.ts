@@ -1,5 +1,7 @@
 import type { HeldAttempt } from '../../storage/attempt-repository.ts';
 
+const nobody: ReadonlySet<string> = new Set();
+
 /**
  * Which executions runners have: a mirror of the live attempts in storage, as sets and never as counts, so that nothing
  * that is told twice, or never, can make it drift. An execution is in it from before its reservation is written until its
@@ -31,8 +33,12 @@ export class RunnerLoads {
     return held.runnerType;
   }
 
-  /** How many executions of a type a runner has. */
-  of(runnerId: string, runnerType: string): number {
-    return this.#byType.get(runnerType)?.get(runnerId)?.size ?? 0;
+  /** How many executions of a type a runner has, without those that are `leaving`. */
+  of(runnerId: string, runnerType: string, leaving: ReadonlySet<string> = nobody): number {
+    const executions = this.#byType.get(runnerType)?.get(runnerId);
+    if (executions === undefined) return 0;
+    let load = executions.size;
+    for (const executionId of leaving) if (executions.has(executionId)) load -= 1;
+    return load;
   }
 }

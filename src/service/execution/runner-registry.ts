@@ -28,6 +28,11 @@ export type RunnerRegistryDeps = {
   readonly calls: RunnerCalls;
 };
 
+export type PickOptions = {
+  readonly below?: number | undefined;
+  readonly leaving?: ReadonlySet<string> | undefined;
+};
+
 /** Who registered, and whether it is being spared. */
 type Entry = { readonly registration: RunnerRegistration; readonly suspension: Suspension; pickedAt: number };
 
@@ -144,14 +149,19 @@ export class RunnerRegistry implements BackgroundService {
 
   /**
    * The runner to push an attempt to: registered, not suspended, in the right mode, with room, and of those the one with
-   * the least load; of equals the one that was not picked for longest. With `below` only one whose load is less.
+   * the least load; of equals the one that was not picked for longest. With `below` only one whose load is less. What is
+   * `leaving` is no load.
    */
-  pick(runnerType: string, mode: ExecutionMode, below = Number.POSITIVE_INFINITY): RunnerRegistration | undefined {
+  pick(
+    runnerType: string,
+    mode: ExecutionMode,
+    { below = Number.POSITIVE_INFINITY, leaving }: PickOptions = {},
+  ): RunnerRegistration | undefined {
     let best: { readonly entry: Entry; readonly load: number } | undefined;
     for (const entry of this.#entries.get(runnerType)?.values() ?? []) {
       const { registration, suspension } = entry;
       if (registration.address === '' || suspension.isActive || !registration.modes.includes(mode)) continue;
-      const load = this.#roomAt(registration);
+      const load = this.#roomAt(registration, leaving);
       if (load === undefined || load >= below) continue;
       const isBetter = best === undefined || load < best.load;
       if (isBetter || (load === best?.load && entry.pickedAt < best.entry.pickedAt)) best = { entry, load };
@@ -173,9 +183,9 @@ export class RunnerRegistry implements BackgroundService {
   }
 
   /** The load of a runner that has room for one more; undefined = it is full, or its registration has expired. */
-  roomOf(runnerId: string, runnerType: string): number | undefined {
+  roomOf(runnerId: string, runnerType: string, leaving?: ReadonlySet<string>): number | undefined {
     const registration = this.find(runnerId, runnerType);
-    return registration && this.#roomAt(registration);
+    return registration && this.#roomAt(registration, leaving);
   }
 
   /** A call to the runner could not be delivered: it is spared for a while. */
@@ -193,10 +203,10 @@ export class RunnerRegistry implements BackgroundService {
     this.#entries.get(runnerType)?.get(runnerId)?.suspension.reset();
   }
 
-  #roomAt(registration: RunnerRegistration): number | undefined {
+  #roomAt(registration: RunnerRegistration, leaving?: ReadonlySet<string>): number | undefined {
     if (!this.#holds(registration)) return undefined;
     const { runnerId, runnerType, maxConcurrent } = registration;
-    const load = this.#deps.loads.of(runnerId, runnerType);
+    const load = this.#deps.loads.of(runnerId, runnerType, leaving);
     return maxConcurrent === 0 || load < maxConcurrent ? load : undefined;
   }
 

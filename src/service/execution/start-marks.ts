@@ -7,7 +7,7 @@ import { isPassing } from './execution-record.ts';
 import { liveExecutionOf } from './live-attempt.ts';
 
 /** Marks of this time are written together. An attempt that ends sooner needs none: its end says when it began. */
-const GATHER_MS = 5;
+const GATHER_MS = 50;
 const RETRY_MS = 1000;
 
 export type StartMarksDeps = { readonly editor: Editor; readonly clock: Clock; readonly log: Logger };

@@ -17,9 +17,6 @@ import {
 import { dependencyTrees } from './dependency-trees.ts';
 import type { Arg, Statements } from './statements.ts';
 
-/** For each condition, whether an outcome satisfies it. */
-type Satisfied = { FINAL: number; SUCCEEDED: number; FAILED: number };
-
 export function dependencyReader(statements: Statements): DependencyReader {
   const groups = statements.prepare((db, arg: Arg<OwnerKey>) =>
     db
@@ -54,25 +51,23 @@ export function dependencyReader(statements: Statements): DependencyReader {
 
 export function dependencyRepository(statements: Statements, clock: Clock): DependencyRepository {
   const trees = dependencyTrees(statements);
-  const resolveTarget = statements.prepare(
-    (db, arg: Arg<{ planId: string; type: string; id: string; at: number } & Satisfied>) =>
-      db
-        .updateTable('dependencies')
-        .set({
-          resolved: sql.lit(1),
-          satisfied: sql<number>`case condition
-            when ${sql.lit(conditionCodes.encode('SUCCEEDED'))} then ${arg('SUCCEEDED')}
-            when ${sql.lit(conditionCodes.encode('FAILED'))} then ${arg('FAILED')}
-            else ${arg('FINAL')} end`,
-          resolved_at: arg('at'),
-        })
-        .where('work_plan_id', '=', arg('planId'))
-        .where('target_type', '=', arg('type'))
-        .where('target_id', '=', arg('id'))
-        .where('tracked', '=', sql.lit(1))
-        .where('resolved', '=', sql.lit(0))
-        .returning(['source_type', 'source_id', 'purpose', 'group_index', 'satisfied'])
-        .compile(),
+  const openEdges = statements.prepare((db, arg: Arg<{ planId: string; type: string; id: string }>) =>
+    db
+      .selectFrom('dependencies')
+      .select(['id', 'source_type', 'source_id', 'purpose', 'group_index', 'condition'])
+      .where('work_plan_id', '=', arg('planId'))
+      .where('target_type', '=', arg('type'))
+      .where('target_id', '=', arg('id'))
+      .where('tracked', '=', sql.lit(1))
+      .where('resolved', '=', sql.lit(0))
+      .compile(),
+  );
+  const resolve = statements.prepare((db, arg: Arg<{ id: number; satisfied: number; at: number }>) =>
+    db
+      .updateTable('dependencies')
+      .set({ resolved: sql.lit(1), satisfied: arg('satisfied'), resolved_at: arg('at') })
+      .where('id', '=', arg('id'))
+      .compile(),
   );
   const group = statements.prepare((db, arg: Arg<GroupKey>) =>
     db
@@ -97,21 +92,18 @@ export function dependencyRepository(statements: Statements, clock: Clock): Depe
       trees.startTracking(owner, flat, clock.now());
     },
     async recordResolution(planId, target, outcome, at) {
-      const rows = resolveTarget.all({
-        planId,
-        type: nodeTypeCodes.encode(target.type),
-        id: target.id,
-        at,
-        FINAL: Number(satisfies('FINAL', outcome)),
-        SUCCEEDED: Number(satisfies('SUCCEEDED', outcome)),
-        FAILED: Number(satisfies('FAILED', outcome)),
+      // Two statements for most ends, which resolve one edge or none: one UPDATE of many rows keeps a journal of its own.
+      const edges = openEdges.all({ planId, type: nodeTypeCodes.encode(target.type), id: target.id });
+      return edges.map((edge) => {
+        const satisfied = Number(satisfies(conditionCodes.decode(edge.condition), outcome));
+        resolve.runOnOne({ id: edge.id, satisfied, at });
+        return {
+          source: { type: nodeTypeCodes.decode(edge.source_type), id: edge.source_id },
+          purpose: purposeCodes.decode(edge.purpose),
+          group: edge.group_index,
+          resolution: toResolution(satisfied),
+        };
       });
-      return rows.map((row) => ({
-        source: { type: nodeTypeCodes.decode(row.source_type), id: row.source_id },
-        purpose: purposeCodes.decode(row.purpose),
-        group: row.group_index,
-        resolution: toResolution(row.satisfied ?? 0),
-      }));
     },
     async group(owner, index) {
       const row = group.get(toGroupKey(owner, index));

@@ -121,6 +121,8 @@ export function resultRepository(statements: Statements): ResultRepository {
       return finalizeOfCheck.all({ planId, checkId, at }).map(fromResultRow);
     },
     async finalizeOfOwner(planId, ownerType, ownerId, at) {
+      // Most attempts leave no results; looking costs a third of an UPDATE that finds none.
+      if (checksOf.get({ planId, ownerType, ownerId }) === undefined) return [];
       const rows = finalizeOfOwner.all({ planId, ownerType, ownerId, at });
       return rows.map((row) => ({ checkId: row.check_id, result: fromResultRow(row) }));
     },
