@@ -30,6 +30,9 @@ const openFailureStatus: Readonly<Record<OpenFailure, number>> = {
   LOCKED: 75,
 };
 
+/** Answers that are given have left after so long. */
+const ANSWERS_LEAVE_MS = 100;
+
 /** Closing the database may take so long, however short the drain timeout is. */
 const LEAST_STOP_MS = 1000;
 
@@ -38,9 +41,10 @@ async function main(): Promise<void> {
   const config = loadConfig();
   const log = createLogger({ level: config.logLevel });
   process.on('uncaughtException', (error) => die(log, error));
-  const server = await startServer({ ...config, log, onFatal: (error) => die(log, error) });
-  log.info({ address: server.address, pid: process.pid, database: config.sqlitePath }, `serving on ${server.address}`);
+  const server = await startServer({ ...config, log, onFatal: (error) => dieAnswering(log, error) });
+  // Before anybody can know that it serves: a signal that came in between would not drain.
   stopOnSignals(server, log, config.drainTimeoutMs);
+  log.info({ address: server.address, pid: process.pid, database: config.sqlitePath }, `serving on ${server.address}`);
 }
 
 /** The first signal drains; a second one, or too long a drain, ends the process. */
@@ -71,6 +75,12 @@ function force(log: Logger, why: string): never {
 function die(log: Logger, error: unknown): never {
   log.fatal({ err: error }, 'the server cannot go on');
   process.exit(exitStatus.fatal);
+}
+
+/** The storage refuses all writes by now: callers are told so before the process ends. */
+function dieAnswering(log: Logger, error: unknown): void {
+  log.fatal({ err: error }, 'the storage failed: the server cannot go on');
+  setTimeout(() => process.exit(exitStatus.fatal), ANSWERS_LEAVE_MS);
 }
 
 /** The status for an error of starting, which is the operator's to put right. */

@@ -18,9 +18,13 @@ export class ServerProcess {
   /** Where it serves, once it does; rejects when it ends before. */
   readonly serving: Promise<string>;
 
-  /** On a free port unless `env` says otherwise; of the environment of the tests it sees what Node needs only. */
-  constructor(env: Readonly<Record<string, string>>) {
-    this.#child = spawn(process.execPath, [MAIN], {
+  /**
+   * On a free port unless `env` says otherwise; of the environment of the tests it sees what Node needs only. `under` is
+   * a program with its arguments that runs the server in its own place, such as `strace -D`.
+   */
+  constructor(env: Readonly<Record<string, string>>, under: readonly string[] = []) {
+    const [program = process.execPath, ...args] = [...under, process.execPath, MAIN];
+    this.#child = spawn(program, args, {
       env: { PATH: process.env.PATH, GRPC_PORT: '0', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -146,3 +146,26 @@ it('takes the attempts and stages of the first release over', async () => {
   const parents = database.prepare('SELECT DISTINCT "table" FROM pragma_foreign_key_list(\'attempt_progress\')');
   expect(parents.pluck().all()).toEqual(['stage_attempts']);
 });
+
+it('leaves a database as it was when a migration fails half way', async () => {
+  const path = join(await scratchFolder(), 'a.db');
+  await makeWith(['0001-initial'], path, (database) => database.exec('CREATE INDEX idx_stages_due ON stages (id)'));
+  const before = schemaOf(path);
+  await expect(open(path)).rejects.toThrow('idx_stages_due already exists');
+  expect(schemaOf(path)).toEqual(before);
+
+  const database = openWriter(path);
+  database.exec('DROP INDEX idx_stages_due');
+  database.close();
+  await open(path);
+});
+
+function schemaOf(path: string): readonly unknown[] {
+  const database = openWriter(path);
+  try {
+    const migrations = database.prepare('SELECT name FROM kysely_migration').all();
+    return [...migrations, ...database.prepare('SELECT name, sql FROM sqlite_schema ORDER BY name').all()];
+  } finally {
+    database.close();
+  }
+}

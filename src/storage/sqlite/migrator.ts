@@ -12,16 +12,23 @@ const MIGRATIONS = new URL('../../../migrations/', import.meta.url);
 const MIGRATION_FILE = /^(\d{4}-[a-z0-9-]+)\.sql$/;
 
 /**
- * Brings a database to the latest schema: forward only, each migration once, in the order of its number. Refuses a
- * database with migrations that this release does not know, and one that belongs to another program.
+ * Brings a database to the latest schema, or leaves it as it was: forward only, each migration once, in the order of its
+ * number. Refuses a database with migrations that this release does not know, and one that belongs to another program.
  */
 export async function migrate(path: string, database: Database.Database, db: Kysely<Schema>): Promise<void> {
   const migrations = readMigrations(database);
   assertOwn(path, database);
   assertKnownSchema(path, appliedMigrations(database), Object.keys(migrations));
   const migrator = new Migrator({ db, provider: { getMigrations: async () => migrations } });
-  const { error } = await migrator.migrateToLatest();
-  if (error !== undefined) throw error;
+  // Kysely opens no transaction for SQLite: a death between two statements would leave half a schema for good.
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    const { error } = await migrator.migrateToLatest();
+    if (error !== undefined) throw error;
+    database.exec('COMMIT');
+  } finally {
+    if (database.inTransaction) database.exec('ROLLBACK');
+  }
 }
 
 /** Migrations are SQL, which says STRICT, CHECK and partial indexes plainly and needs no build step. */
@@ -29,7 +36,7 @@ function readMigrations(database: Database.Database): Record<string, Migration> 
   const names = readdirSync(MIGRATIONS).flatMap((file) => MIGRATION_FILE.exec(file)?.[1] ?? []);
   return Object.fromEntries(
     names.map((name) => {
-      // The migrator's transaction is open on this very connection.
+      // The transaction is open on this very connection.
       const up = async (): Promise<void> => {
         database.exec(readFileSync(new URL(`${name}.sql`, MIGRATIONS), 'utf8'));
       };

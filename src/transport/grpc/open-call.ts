@@ -1,10 +1,12 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { Duplex } from 'node:stream';
 import { status as grpcStatus, type ServerInterceptingCallInterface } from '@grpc/grpc-js';
+import { AppError } from '../../domain/error.ts';
 import type { CancelTimer, Clock } from '../../domain/ports.ts';
 import { deadlineExceeded } from '../../endpoint/call-end.ts';
 import type { RequestContext } from '../../endpoint/request-context.ts';
-import { explained, type GrpcStatus } from './status.ts';
+import type { Holdings, LetGo } from './holdings.ts';
+import { explained, type GrpcStatus, toGrpcStatus } from './status.ts';
 
 /** How long an error may wait for a peer that does not read before its stream is reset. */
 const ERROR_GRACE_MS = 3000;
@@ -17,18 +19,33 @@ export type CallGrace = { readonly errorMs: number; readonly answerMs: number };
 
 export const defaultCallGrace: CallGrace = { errorMs: ERROR_GRACE_MS, answerMs: ANSWER_GRACE_MS };
 
+/** What calls hold for their peers, over all connections. */
+export type CallMemory = {
+  /** Of requests that have not come to their end. */
+  readonly incoming: Holdings;
+  /** Of answers that have not been taken. */
+  readonly outgoing: Holdings;
+  /** Most that one request may hold. */
+  readonly maxRequestBytes: number;
+};
+
+/** What grpc-js holds of each DATA frame of a message beside its bytes, until the message is whole. */
+const PIECE_BYTES = 256;
+
 /** One call from its headers to the end of its HTTP/2 stream, whichever service it is for. */
 export class OpenCall {
   readonly path: string;
   readonly call: ServerInterceptingCallInterface;
   /** Set for calls of our own services once their headers are read. */
   ctx: RequestContext | undefined;
-  /** Whether all of the request has come. */
-  hasRequest = false;
   readonly #stream: ServerHttp2Stream;
   readonly #clock: Clock;
+  readonly #memory: CallMemory;
+  readonly #refuseRest: LetGo = () => this.end(toGrpcStatus(tooSlow()));
+  readonly #dropAnswer: LetGo = () => this.#stream.close(resetCode(grpcStatus.RESOURCE_EXHAUSTED));
   #grace: CallGrace;
   #ended: grpcStatus | undefined;
+  #hasRequest = false;
   #stopTimer: CancelTimer | undefined;
 
   constructor(
@@ -36,20 +53,45 @@ export class OpenCall {
     call: ServerInterceptingCallInterface,
     clock: Clock,
     grace: CallGrace,
+    memory: CallMemory,
     onClose: () => void,
   ) {
     this.path = path;
     this.call = call;
     this.#clock = clock;
     this.#grace = grace;
+    this.#memory = memory;
     this.#stream = http2StreamOf(call);
+    // It is paused: listening does not make it flow.
+    this.#stream.on('data', (piece: Uint8Array) => this.#holdPiece(piece.byteLength));
     this.#stream.once('close', () => {
       this.#stopTimer?.();
+      memory.incoming.release(this.#refuseRest);
+      memory.outgoing.release(this.#dropAnswer);
       onClose();
     });
     // grpc-js ends calls by itself too: it too goes through this property of the innermost call.
     const send = call.sendStatus.bind(call);
     call.sendStatus = (status) => this.#sendStatus(explained(status), send);
+  }
+
+  /** Whether all of the request has come. */
+  get hasRequest(): boolean {
+    return this.#hasRequest;
+  }
+
+  /** All of the request has come: it is its endpoint's now. */
+  requestArrived(): void {
+    this.#hasRequest = true;
+    this.#memory.incoming.release(this.#refuseRest);
+  }
+
+  /** Sends the only answer of the call, which waits for its reader. */
+  answer(message: Uint8Array): void {
+    // Nobody would be told that a stream which is gone already takes it.
+    if (this.#stream.destroyed) return;
+    this.#memory.outgoing.add(this.#dropAnswer, message.byteLength);
+    this.call.sendMessage(message, () => {});
   }
 
   /** Ends the call; only the first status counts. */
@@ -72,9 +114,18 @@ export class OpenCall {
     if (this.#ended !== undefined) this.#limitRest(this.#ended);
   }
 
+  #holdPiece(bytes: number): void {
+    if (this.isEnded) return;
+    const { incoming, maxRequestBytes } = this.#memory;
+    if (incoming.add(this.#refuseRest, bytes + PIECE_BYTES) <= maxRequestBytes) return;
+    incoming.release(this.#refuseRest);
+    this.#refuseRest();
+  }
+
   #sendStatus(status: GrpcStatus, send: (status: GrpcStatus) => void): void {
     if (this.#ended !== undefined) return;
     this.#ended = status.code;
+    this.#memory.incoming.release(this.#refuseRest);
     if (status.code === grpcStatus.DEADLINE_EXCEEDED) this.ctx?.abort(deadlineExceeded());
     send(status);
     this.#limitRest(status.code);
@@ -93,6 +144,10 @@ export class OpenCall {
       stream.close(stream.writableLength === 0 ? constants.NGHTTP2_NO_ERROR : resetCode(code));
     });
   }
+}
+
+function tooSlow(): AppError {
+  return new AppError('MESSAGE_TOO_LARGE', 'the request came too slowly, or in too many pieces, to be kept any longer');
 }
 
 /** The HTTP/2 code that gRPC clients read as the status that could not be delivered. */

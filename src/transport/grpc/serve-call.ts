@@ -6,7 +6,7 @@ import type { RequestContext } from '../../endpoint/request-context.ts';
 import type { Method, StreamMethod, UnaryMethod } from '../method.ts';
 import { MessageOutlet } from './message-outlet.ts';
 import type { OpenCall } from './open-call.ts';
-import { okStatus, toGrpcStatus } from './status.ts';
+import { type GrpcStatus, okStatus, toGrpcStatus } from './status.ts';
 
 export type ServeDeps = {
   readonly clock: Clock;
@@ -22,7 +22,6 @@ export type ServeDeps = {
 export function serveCall(open: OpenCall, method: Method, deps: ServeDeps): void {
   const { call } = open;
   let request: Uint8Array | undefined;
-  let isRepeated = false;
   let cancelTimeout: CancelTimer = () => {};
   call.start({
     onReceiveMetadata(headers) {
@@ -34,18 +33,16 @@ export function serveCall(open: OpenCall, method: Method, deps: ServeDeps): void
       call.startRead();
     },
     onReceiveMessage(message: unknown) {
-      isRepeated = request !== undefined;
+      // A second one is refused at once: there could be any number of them, each as large as a message may be.
+      if (request !== undefined) return open.end(notOneMessage());
       if (message instanceof Uint8Array) request = message;
       call.startRead();
     },
     onReceiveHalfClose() {
       const { ctx } = open;
-      open.hasRequest = true;
+      open.requestArrived();
       if (ctx === undefined || open.isEnded) return;
-      if (request === undefined || isRepeated) {
-        open.end(toGrpcStatus(new AppError('MALFORMED_MESSAGE', 'the call takes exactly one request message')));
-        return;
-      }
+      if (request === undefined) return open.end(notOneMessage());
       if (method.endsWithDrain) cancelTimeout();
       void answer(open, ctx, method, request, deps).finally(cancelTimeout);
     },
@@ -54,6 +51,10 @@ export function serveCall(open: OpenCall, method: Method, deps: ServeDeps): void
       open.ctx?.abort(callerGone());
     },
   });
+}
+
+function notOneMessage(): GrpcStatus {
+  return toGrpcStatus(new AppError('MALFORMED_MESSAGE', 'the call takes exactly one request message'));
 }
 
 /** The work on a request is told, and answers for itself; without a request there is nobody to tell. */
@@ -89,7 +90,7 @@ async function answerUnary(
   const response = await method.call(ctx, request);
   if (response.byteLength > maxSendBytes) throw tooLarge(response.byteLength, maxSendBytes);
   // The status follows at once: waiting for the message to go out first would cost a turn of the loop per call.
-  open.call.sendMessage(response, () => {});
+  open.answer(response);
 }
 
 async function answerStream(

@@ -17,8 +17,9 @@ import { servedServices } from '../methods.ts';
 import { callFacts } from './call-headers.ts';
 import { CallRegistry } from './call-registry.ts';
 import { HEALTH_PATH, Health } from './health.ts';
+import { Holdings } from './holdings.ts';
 import { Listener, type ListenOptions } from './listener.ts';
-import { type CallGrace, defaultCallGrace, OpenCall } from './open-call.ts';
+import { type CallGrace, type CallMemory, defaultCallGrace, OpenCall } from './open-call.ts';
 import { addReflection } from './reflection.ts';
 import { type ServeDeps, serveCall } from './serve-call.ts';
 import { toGrpcStatus } from './status.ts';
@@ -131,8 +132,9 @@ export class GrpcServer {
       asAppError: (error, ctx) => (error instanceof AppError ? error : toAppError(error, ctx, ids)),
       maxSendBytes: limits.maxSendBytes,
     };
+    const memory = callMemory(limits);
     return ({ path }, call) => {
-      const open = new OpenCall(path, call, clock, grace, () => this.#calls.delete(open));
+      const open = new OpenCall(path, call, clock, grace, memory, () => this.#calls.delete(open));
       this.#calls.add(open);
       const method = this.#methods.get(path);
       const refusal = this.#refusal(path, method);
@@ -157,6 +159,26 @@ const UNREAD_GRACE_MS = 1500;
 
 /** How long peers have to hang up once they were told that the connection ends. */
 const CLOSE_GRACE_MS = 1000;
+
+/**
+ * What one request may hold: it counts with the pieces in which it comes, so that one in crumbs may be much smaller than
+ * one in full frames.
+ */
+function maxRequestBytes({ maxReceiveBytes }: GrpcLimits): number {
+  return 2 * maxReceiveBytes + 64 * 1024;
+}
+
+/** Requests that may hold the most at the same time. */
+const LARGEST_REQUESTS = 16;
+
+function callMemory(limits: GrpcLimits): CallMemory {
+  const mostOfOne = maxRequestBytes(limits);
+  return {
+    incoming: new Holdings(LARGEST_REQUESTS * mostOfOne),
+    outgoing: new Holdings(limits.maxSendBytes),
+    maxRequestBytes: mostOfOne,
+  };
+}
 
 function serverOptions(limits: GrpcLimits): ServerOptions {
   return {

@@ -4,8 +4,9 @@ import type { Dice } from '../dice.ts';
 import { Ledger } from './ledger.ts';
 import { send, Writer } from './writer.ts';
 
-const CLIENTS = 4;
-const WRITERS_PER_CLIENT = 4;
+/** Each with a connection of its own. */
+export const CLIENTS = 8;
+const WRITERS_PER_CLIENT = 2;
 
 /** Where in the stream of writes the server is killed. */
 export type KillPoint = {
@@ -48,9 +49,9 @@ export class CrashRig {
     this.#clients = this.#writers.map(() => new TestClient(address));
   }
 
-  /** Every writer sends its unanswered write again, or gives it up. */
+  /** Every writer sends its unanswered write again, or gives it up; rejects when one could not, after all have tried. */
   async settle(): Promise<void> {
-    await Promise.all(this.#lanes().map(([writer, client]) => writer.settle(client)));
+    await all(this.#lanes().map(([writer, client]) => writer.settle(client)));
   }
 
   /** Sends some acknowledged writes once more; answers how they contradict the first answer. */
@@ -68,28 +69,47 @@ export class CrashRig {
 
   /** Lets all writers write, each client into a plan of its own and into older ones, until `kill` has been called. */
   async runUntilKilled(point: KillPoint, kill: () => void): Promise<readonly unknown[]> {
-    for (const client of this.#clients) this.#planIds.push(await this.#createPlan(client));
+    await all(this.#clients.map((client) => this.#createPlan(client)));
     const killed = this.#armKill(point, kill);
-    const shared = this.#planIds[0] ?? '';
-    const own = this.#planIds.slice(-CLIENTS);
-    const runs = this.#lanes().map(([writer, client], index) => {
-      const plan = own[Math.floor(index / WRITERS_PER_CLIENT)] ?? shared;
-      return writer.run(client, [shared, plan, plan, this.#dice.pick(this.#planIds)]);
-    });
-    const errors = await Promise.all(runs);
+    const errors = await this.#run();
     await killed;
     return errors;
+  }
+
+  /**
+   * Settles and goes on writing until the server has gone, which it may do before it has answered anything. After so many
+   * acknowledged writes `end` is called.
+   */
+  async runUntilGone(acknowledged = Number.POSITIVE_INFINITY, end = () => {}): Promise<readonly unknown[]> {
+    this.#onAcknowledged = countdown(acknowledged, end);
+    try {
+      await this.settle();
+      await all(this.#clients.map((client) => this.#createPlan(client)));
+    } catch (error) {
+      return [error];
+    }
+    return this.#run();
   }
 
   close(): void {
     for (const client of this.#clients) client.close();
   }
 
-  async #createPlan(client: TestClient): Promise<string> {
+  #run(): Promise<readonly unknown[]> {
+    const shared = this.#planIds[0] ?? '';
+    const own = this.#planIds.slice(-CLIENTS);
+    const runs = this.#lanes().map(([writer, client], index) => {
+      const plan = own[Math.floor(index / WRITERS_PER_CLIENT)] ?? shared;
+      return writer.run(client, [shared, plan, plan, this.#dice.pick(this.#planIds)]);
+    });
+    return Promise.all(runs);
+  }
+
+  async #createPlan(client: TestClient): Promise<void> {
     const { workPlan } = await client.call(TurboCIOrchestrator.method.createWorkPlan, {});
     const id = workPlan?.id ?? '';
     this.ledger.planCreated(id);
-    return id;
+    this.#planIds.push(id);
   }
 
   #armKill({ acknowledged, sent, delayMs }: KillPoint, kill: () => void): Promise<void> {
@@ -122,4 +142,10 @@ function countdown(count: number, then: () => void): () => void {
     left -= 1;
     if (left === 0) then();
   };
+}
+
+/** Waits for all, and then rejects as the first that failed. */
+async function all(calls: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(calls);
+  await Promise.all(calls);
 }

@@ -14,6 +14,8 @@ export type History = {
   readonly plans: ReadonlySet<string>;
   /** By the write's tag. */
   readonly writes: ReadonlyMap<string, StoredWrite>;
+  /** The revision of the write, by the request_id, which is its tag. */
+  readonly requests: ReadonlyMap<string, number>;
   /** By plan and `check:ID` or `stage:ID`. */
   readonly nodes: ReadonlyMap<string, StoredNode>;
   /** Everything that is stored about FINAL nodes, as text. */
@@ -21,12 +23,15 @@ export type History = {
 };
 
 type EventRow = { plan: string; revision: number; node: string; state: number; tag: string };
+type RequestRow = { tag: string; revision: number };
 type NodeRow = { key: string; state: number; version: number; revision: number };
 type FinalRow = { key: string; content: string };
 
 /** The tags of this test's writes contain a #, the server's own reasons do not. */
 const EVENTS = `SELECT work_plan_id AS plan, revision, node_type || ':' || node_id AS node, new_state AS state, reason AS tag
   FROM events WHERE reason LIKE '%#%' AND node_type <> 'plan'`;
+
+const REQUESTS = "SELECT request_id AS tag, revision FROM requests WHERE request_id LIKE '%#%'";
 
 const NODES = `
   SELECT work_plan_id || '/check:' || id AS key, state, version, revision FROM checks UNION ALL
@@ -50,6 +55,12 @@ export function readHistory(path: string): History {
     return database.transaction(() => ({
       plans: new Set(database.prepare<[], string>('SELECT id FROM work_plans').pluck().all()),
       writes: storedWrites(database.prepare<[], EventRow>(EVENTS).all()),
+      requests: new Map(
+        database
+          .prepare<[], RequestRow>(REQUESTS)
+          .all()
+          .map((row) => [row.tag, row.revision]),
+      ),
       nodes: new Map(
         database
           .prepare<[], NodeRow>(NODES)

@@ -23,6 +23,7 @@ const stored: History = {
       },
     ],
   ]),
+  requests: new Map([['w#1', 7]]),
   nodes: new Map([
     ['p/check:a', node],
     ['p/check:b', node],
@@ -65,7 +66,9 @@ test('a database that is as the clients know it, or further, is accepted', () =>
   expect(ledger(true).contradictions(stored)).toEqual([]);
   expect(ledger(true).contradictions(withNode({ state: FINAL, version: 3, revision: 9 }))).toEqual([]);
   expect(ledger(false).contradictions(stored)).toEqual([]);
-  expect(ledger(false).contradictions({ ...stored, writes: new Map(), nodes: new Map() })).toEqual([]);
+  expect(ledger(false).contradictions({ ...stored, writes: new Map(), requests: new Map(), nodes: new Map() })).toEqual(
+    [],
+  );
 });
 
 test.for<[string, History, RegExp]>([
@@ -82,6 +85,9 @@ test.for<[string, History, RegExp]>([
     },
     /nobody sent/,
   ],
+  ['a write without its request_id', { ...stored, requests: new Map() }, /remembered for revision undefined/],
+  ['a request_id of another revision', { ...stored, requests: new Map([['w#1', 6]]) }, /remembered for revision 6/],
+  ['a request_id without its write', { ...stored, writes: new Map() }, /remembered without its write/],
   ['a lost node', { ...stored, nodes: new Map() }, /check:a, acknowledged with w#1, is lost/],
   ['a node set back', withNode({ version: 1 }), /stored is/],
   ['a node changed without a version', withNode({ state: FINAL }), /stored is/],

@@ -46,12 +46,27 @@ export class Ledger {
     return [...this.#acknowledged.keys()].flatMap((tag) => this.#sent.get(tag) ?? []);
   }
 
+  /** What the clients knew when, of all answers, they had those to these writes only. */
+  asOf(tags: ReadonlySet<string>): Ledger {
+    const known = new Ledger();
+    for (const plan of this.#plans) known.planCreated(plan);
+    for (const write of this.#sent.values()) known.sent(write);
+    for (const write of this.acknowledgedWrites) {
+      const answer = this.answerTo(write);
+      if (answer !== undefined && tags.has(write.tag)) known.acknowledged(write, answer);
+    }
+    return known;
+  }
+
   /** Everything in which a database contradicts what the clients know; an unanswered write may be there or not. */
   contradictions(history: History): readonly string[] {
     const found = [
       ...[...this.#plans].filter((id) => !history.plans.has(id)).map((id) => `acknowledged plan ${id} is lost`),
       ...[...history.writes.keys()].filter((tag) => !this.#sent.has(tag)).map((tag) => `nobody sent write ${tag}`),
       ...[...this.#sent.values()].flatMap((write) => this.#contradictionsOf(write, history)),
+      ...[...history.requests.keys()]
+        .filter((tag) => !history.writes.has(tag))
+        .map((tag) => `request_id ${tag} is remembered without its write`),
       ...this.#changedFinals(history),
     ];
     this.#finals = history.finals;
@@ -63,7 +78,7 @@ export class Ledger {
     const answer = this.#acknowledged.get(write.tag);
     if (stored === undefined) return answer === undefined ? [] : [`acknowledged write ${write.tag} is lost`];
     return [
-      ...wholenessFaults(write, stored),
+      ...wholenessFaults(write, stored, history.requests.get(write.tag)),
       ...(answer === undefined ? [] : answerFaults(write, answer, stored, history)),
     ];
   }
@@ -76,12 +91,19 @@ export class Ledger {
   }
 }
 
-/** A write is there as a whole and once, or not at all. */
-function wholenessFaults({ tag, planId, keys }: Write, stored: StoredWrite): readonly string[] {
+/** A write is there as a whole and once, its request_id included, or not at all. */
+function wholenessFaults(
+  { tag, planId, keys }: Write,
+  stored: StoredWrite,
+  remembered: number | undefined,
+): readonly string[] {
   const missing = keys.filter((key) => !stored.states.has(key));
   return [
     ...(missing.length === 0 ? [] : [`write ${tag} is there without ${missing.join(', ')}`]),
     ...(stored.revisions.size === 1 ? [] : [`write ${tag} is in revisions ${[...stored.revisions].join(', ')}`]),
+    ...(remembered !== undefined && stored.revisions.has(remembered)
+      ? []
+      : [`write ${tag} is there, and its request_id is remembered for revision ${remembered}`]),
     ...(stored.planId === planId ? [] : [`write ${tag} is in plan ${stored.planId}`]),
   ];
 }

@@ -39,13 +39,13 @@ export class Writer {
     return this.#unanswered?.tag;
   }
 
-  /** Sends the unanswered write again, or gives it up; its batch then stays as it is for ever. */
+  /** Sends the unanswered write again, or gives it up; its batch then stays as it is for ever. A call that fails changes nothing. */
   async settle(client: TestClient): Promise<void> {
     const write = this.#unanswered;
     if (write === undefined) return;
-    this.#unanswered = undefined;
     if (this.#dice.chance(0.75)) this.#ledger.acknowledged(write, await send(client, write));
     else this.#batches = this.#batches.slice(0, -1);
+    this.#unanswered = undefined;
   }
 
   /** Writes into these plans until a call fails; answers the error. */
