@@ -47,9 +47,9 @@ export const execution: readonly Canary[] = [
     isReal: true,
     plants: [
       {
-        file: 'src/service/edit/save.ts',
-        text: '(current.executionId !== had || !isLive(current.state))',
-        by: '!isLive(current.state)',
+        file: 'src/service/edit/plan-edit.ts',
+        text: '(executionId !== had || !isLive(state))',
+        by: '!isLive(state)',
       },
     ],
     caughtBy: [{ file: 'tests/service/push.test.ts', test: 'goes to another runner at no cost' }],

@@ -37,7 +37,7 @@ export const graph: readonly Canary[] = [
     plants: [
       {
         file: 'src/storage/sqlite/dependency-repository.ts',
-        text: "Number(satisfies('SUCCEEDED', outcome))",
+        text: 'Number(satisfies(conditionCodes.decode(edge.condition), outcome))',
         by: "Number(satisfies('FINAL', outcome))",
       },
     ],
