@@ -50,13 +50,10 @@ export class DeferredWrites {
       if (op.draft.current.state !== 'PLANNED') await this.#applyAttempt(op.write.id);
       await this.#drain();
     }
-    for (const op of stages) {
-      if (op.write.cancel) {
-        await cancelStage(edit, op.draft, this.#cancelReason);
-        await propagate(edit);
-        await this.#drain();
-      }
-    }
+    // All of them before what their ends entail: a stage that is cancelled with what it waits for is not SKIPPED.
+    for (const op of stages) if (op.write.cancel) await cancelStage(edit, op.draft, this.#cancelReason);
+    await propagate(edit);
+    await this.#drain();
     for (const op of this.#results.values()) await this.#refuseResult(op);
     await assertOwnersMeant(this.#context);
     for (const op of this.#attempts.values()) await writeAttempt(this.#context, op);
