@@ -23,6 +23,7 @@ export function serveCall(open: OpenCall, method: Method, deps: ServeDeps): void
   const { call } = open;
   let request: Uint8Array | undefined;
   let isRepeated = false;
+  let isAnswering = false;
   let cancelTimeout: CancelTimer = () => {};
   call.start({
     onReceiveMetadata(headers) {
@@ -47,11 +48,16 @@ export function serveCall(open: OpenCall, method: Method, deps: ServeDeps): void
         return;
       }
       if (method.endsWithDrain) cancelTimeout();
-      void answer(open, ctx, method, request, deps).finally(cancelTimeout);
+      isAnswering = true;
+      void answer(open, ctx, method, request, deps).finally(() => {
+        isAnswering = false;
+        cancelTimeout();
+      });
     },
     onCancel() {
       cancelTimeout();
-      open.ctx?.abort(callerGone());
+      // grpc-js says so of every call once its stream has closed, also of one that was answered.
+      if (isAnswering) open.ctx?.abort(callerGone());
     },
   });
 }
