@@ -1,3 +1,4 @@
+import './platform/small-heap.ts';
 import process from 'node:process';
 import { ConfigError, loadConfig } from './config.ts';
 import type { Logger } from './domain/logger.ts';

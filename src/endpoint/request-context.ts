@@ -21,8 +21,9 @@ export class RequestContext {
   readonly method: string;
   readonly peer: string;
   readonly deadline: number | undefined;
-  readonly correlationId: string;
   readonly traceparent: Traceparent | undefined;
+  readonly #fallbackId: () => string;
+  #correlationId: string | undefined;
   readonly #parentLog: Logger;
   #log: Logger | undefined;
   readonly #controller = new AbortController();
@@ -31,9 +32,16 @@ export class RequestContext {
     this.method = facts.method;
     this.peer = facts.peer;
     this.deadline = facts.deadline;
-    this.correlationId = isSpeakable(facts.correlationId) ? facts.correlationId : fallbackId();
+    this.#correlationId = isSpeakable(facts.correlationId) ? facts.correlationId : undefined;
+    this.#fallbackId = fallbackId;
     this.traceparent = parseTraceparent(facts.traceparent);
     this.#parentLog = log;
+  }
+
+  /** The caller's name for the call, or one that is made up when it is first asked for: only logs name calls. */
+  get correlationId(): string {
+    this.#correlationId ??= this.#fallbackId();
+    return this.#correlationId;
   }
 
   /** Aborted when nobody waits for the answer any more, or nobody may; the reason is the AppError to answer with. */

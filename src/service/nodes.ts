@@ -1,3 +1,4 @@
+import { setImmediate as nextLoopTurn } from 'node:timers/promises';
 import type { CheckView } from '../domain/check.ts';
 import { invalidField } from '../domain/error.ts';
 import type { Limits } from '../domain/limits.ts';
@@ -57,20 +58,74 @@ export class Nodes {
     );
   }
 
-  query(_ctx: CallContext, request: QueryNodesRequest): Promise<QueryNodesResponse> {
+  /** Answers a page of nodes, all as of one revision. */
+  async query(ctx: CallContext, request: QueryNodesRequest): Promise<QueryNodesResponse> {
     const { workPlanId, pageSize, pageToken: token, ...filter } = request;
     const binding = { workPlanId, ...filter };
     const position = positionOf(readPageToken(binding, token));
     const limit = pageSize === 0 ? undefined : Math.min(pageSize, this.#deps.limits.pageSize);
+    const { checks, stages, next, revision } = await this.#readSteady(ctx, request, position, limit);
+    const nextPageToken = next === undefined ? '' : pageToken(binding, [next.kind, next.after]);
+    return { checks, stages, nextPageToken, revision };
+  }
+
+  /**
+   * Reads a page in slices, so that other calls are answered in between. A plan that changes meanwhile is read anew, at
+   * last in one go. Nodes that are asked for by id are looked up in one go as well.
+   */
+  async #readSteady(
+    ctx: CallContext,
+    request: QueryNodesRequest,
+    from: NodePosition,
+    limit: number | undefined,
+  ): Promise<RevisionPage> {
+    const hasIds = request.checkIds.length + request.stageIds.length > 0;
+    for (let left = hasIds ? 0 : SLICED_READS; left > 0; left--) {
+      const page = await this.#readSliced(ctx, request, from, limit);
+      if (page !== undefined) return page;
+    }
+    return this.#readAtOnce(request, from, limit);
+  }
+
+  /** Undefined when the plan changed between two slices. */
+  async #readSliced(
+    ctx: CallContext,
+    request: QueryNodesRequest,
+    from: NodePosition,
+    limit = Number.POSITIVE_INFINITY,
+  ): Promise<RevisionPage | undefined> {
+    const checks: CheckView[] = [];
+    const stages: StageView[] = [];
+    let slice = await this.#readAtOnce(request, from, Math.min(limit, SLICE_NODES));
+    const { revision } = slice;
+    for (;;) {
+      checks.push(...slice.checks);
+      stages.push(...slice.stages);
+      const { next } = slice;
+      const room = limit - checks.length - stages.length;
+      if (next === undefined || room === 0) return { checks, stages, next, revision };
+      await nextLoopTurn();
+      ctx.signal.throwIfAborted();
+      slice = await this.#readAtOnce(request, next, Math.min(room, SLICE_NODES));
+      if (slice.revision !== revision) return undefined;
+    }
+  }
+
+  #readAtOnce(request: QueryNodesRequest, from: NodePosition, limit: number | undefined): Promise<RevisionPage> {
+    const { workPlanId } = request;
     return this.#deps.storage.read(async (snapshot) => {
       const plan = await snapshot.workPlans.get(workPlanId);
       if (plan === undefined) throw planNotFound(workPlanId);
-      const page = await readPage(snapshot.nodes, request, position, limit);
-      const nextPageToken = page.next === undefined ? '' : pageToken(binding, [page.next.kind, page.next.after]);
-      return { checks: page.checks, stages: page.stages, nextPageToken, revision: plan.version };
+      return { ...(await readPage(snapshot.nodes, request, from, limit)), revision: plan.version };
     });
   }
 }
+
+/** Nodes that are read in one turn of the event loop: some milliseconds. */
+const SLICE_NODES = 1000;
+
+/** How often a plan that is written all the time is read in slices before it is read in one go. */
+const SLICED_READS = 3;
 
 function assertPlanVersion(actual: number, expected: number | undefined): void {
   if (expected === undefined || expected === actual) return;
@@ -113,6 +168,9 @@ type NodePage = {
   readonly stages: readonly StageView[];
   readonly next: NodePosition | undefined;
 };
+
+/** A page and the plan's revision that all of it shows. */
+type RevisionPage = NodePage & { readonly revision: number };
 
 async function readPage(
   nodes: NodeReader,

@@ -1,3 +1,4 @@
+import { setImmediate as nextLoopTurn } from 'node:timers/promises';
 import {
   type DescMessage,
   type DescMethod,
@@ -52,6 +53,33 @@ export function unaryMethod<I extends DescMessage, O extends DescMessage, Res>(
     call: async (ctx, request) => {
       const response = await rpc.call(ctx, decode(parseMessage(desc.input, request)));
       return toBinary(desc.output, encode(response));
+    },
+  };
+}
+
+/**
+ * The same for an answer that may be large: `encode` makes it in parts, each in a turn of the event loop of its own. The
+ * parts are messages whose bytes, one after another, are the whole answer: that is how repeated fields add up.
+ */
+export function largeUnaryMethod<I extends DescMessage, O extends DescMessage, Res>(
+  desc: DescMethodUnary<I, O>,
+  rpc: UnaryRpc<Res>,
+  decode: (message: MessageShape<I>) => unknown,
+  encode: (response: Res) => Iterable<MessageShape<O>>,
+): UnaryMethod {
+  return {
+    kind: 'UNARY',
+    desc,
+    endsWithDrain: rpc.isPatient,
+    requestTimeoutMs: rpc.requestTimeoutMs,
+    call: async (ctx, request) => {
+      const response = await rpc.call(ctx, decode(parseMessage(desc.input, request)));
+      const parts: Uint8Array[] = [];
+      for (const part of encode(response)) {
+        if (parts.length > 0) await nextLoopTurn();
+        parts.push(toBinary(desc.output, part));
+      }
+      return Buffer.concat(parts);
     },
   };
 }

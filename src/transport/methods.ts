@@ -36,7 +36,7 @@ import {
   encodeGet,
   encodeWorkPlans,
 } from './codec/work-plan.ts';
-import { type Method, streamMethod, unaryMethod } from './method.ts';
+import { largeUnaryMethod, type Method, streamMethod, unaryMethod } from './method.ts';
 
 /** The services that the server serves; StageRunner is the runners'. */
 export const servedServices: readonly DescService[] = [TurboCIOrchestrator, TurboCIExecutor];
@@ -56,8 +56,8 @@ function orchestratorMethods(rpc: Endpoints['orchestrator']) {
     getWorkPlan: unaryMethod(method.getWorkPlan, rpc.getWorkPlan, decodeGet, encodeGet),
     listWorkPlans: unaryMethod(method.listWorkPlans, rpc.listWorkPlans, decodeList, encodeWorkPlans),
     cancelWorkPlan: unaryMethod(method.cancelWorkPlan, rpc.cancelWorkPlan, decodeCancel, encodeCancel),
-    writeNodes: unaryMethod(method.writeNodes, rpc.writeNodes, decodeWriteNodes, encodeWriteNodes),
-    queryNodes: unaryMethod(method.queryNodes, rpc.queryNodes, decodeQueryNodes, encodeQueryNodes),
+    writeNodes: largeUnaryMethod(method.writeNodes, rpc.writeNodes, decodeWriteNodes, encodeWriteNodes),
+    queryNodes: largeUnaryMethod(method.queryNodes, rpc.queryNodes, decodeQueryNodes, encodeQueryNodes),
     watchWorkPlan: streamMethod(method.watchWorkPlan, rpc.watchWorkPlan, decodeWatchWorkPlan, (item) =>
       item.type === 'EVENT' ? encodeEvent(item.planId, item.event) : encodeCompletion(item),
     ),

@@ -1,4 +1,5 @@
 import { cancelStage } from '../edit/cancel.ts';
+import type { CheckDraft } from '../edit/check-draft.ts';
 import { propagate } from '../edit/propagate.ts';
 import { resultNotAccepted } from '../edit/result-record.ts';
 import type { StageDraft } from '../edit/stage-draft.ts';
@@ -30,10 +31,13 @@ export class DeferredWrites {
     for (const op of context.stages) {
       if (concernsAttempt(op)) this.#attempts.set(op.write.id, op);
     }
-    context.edit.onWaiting = (check) => this.#applyResult(check.current.id);
-    context.edit.onAttempting = (stage) => {
+    // Assigned where they are written, V8 would put them among the old objects, and with them the whole edit.
+    const takeResult = (check: CheckDraft) => this.#applyResult(check.current.id);
+    const noteReady = (stage: StageDraft) => {
       this.#ready.push(stage);
     };
+    context.edit.onWaiting = takeResult;
+    context.edit.onAttempting = noteReady;
   }
 
   /** Takes the results of checks that are WAITING, before anything ends that could make them FINAL. */

@@ -32,13 +32,12 @@ export function decodeWriteNodes(request: WritePb) {
   };
 }
 
-export function encodeWriteNodes(written: Nodes): WriteResponsePb {
-  return {
-    $typeName: 'turboci.v1.WriteNodesResponse',
-    checks: written.checks.map(encodeCheck),
-    stages: written.stages.map(encodeStage),
-    revision: BigInt(written.revision),
-  };
+/** In parts. */
+export function* encodeWriteNodes(written: Nodes): Iterable<WriteResponsePb> {
+  for (const { checks, stages, isFirst } of partsOf(written)) {
+    const revision = isFirst ? BigInt(written.revision) : 0n;
+    yield { $typeName: 'turboci.v1.WriteNodesResponse', checks, stages, revision };
+  }
 }
 
 export function decodeQueryNodes(request: QueryPb) {
@@ -56,14 +55,29 @@ export function decodeQueryNodes(request: QueryPb) {
   };
 }
 
-export function encodeQueryNodes(found: Nodes & { readonly nextPageToken: string }): QueryResponsePb {
-  return {
-    $typeName: 'turboci.v1.QueryNodesResponse',
-    checks: found.checks.map(encodeCheck),
-    stages: found.stages.map(encodeStage),
-    nextPageToken: found.nextPageToken,
-    revision: BigInt(found.revision),
-  };
+/** In parts. */
+export function* encodeQueryNodes(found: Nodes & { readonly nextPageToken: string }): Iterable<QueryResponsePb> {
+  for (const { checks, stages, isFirst } of partsOf(found)) {
+    const revision = isFirst ? BigInt(found.revision) : 0n;
+    const nextPageToken = isFirst ? found.nextPageToken : '';
+    yield { $typeName: 'turboci.v1.QueryNodesResponse', checks, stages, nextPageToken, revision };
+  }
+}
+
+/** Nodes whose messages are made and encoded in one turn of the event loop: some milliseconds. */
+const PART_NODES = 1000;
+
+/** The messages of nodes, so many at a time. What an answer says beside its nodes goes with the first part, which is always there. */
+function* partsOf({ checks, stages }: Nodes) {
+  const count = checks.length + stages.length;
+  for (let at = 0; at === 0 || at < count; at += PART_NODES) {
+    const end = at + PART_NODES;
+    yield {
+      isFirst: at === 0,
+      checks: checks.slice(at, end).map(encodeCheck),
+      stages: stages.slice(Math.max(0, at - checks.length), Math.max(0, end - checks.length)).map(encodeStage),
+    };
+  }
 }
 
 export function decodeWatchWorkPlan(request: WatchPb) {

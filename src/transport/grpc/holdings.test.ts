@@ -1,55 +1,43 @@
 import { expect, test } from 'vitest';
 import { Holdings } from './holdings.ts';
 
-function holders(holdings: Holdings, names: readonly string[]) {
+function holdingsOf(limit: number) {
   const gone: string[] = [];
-  const all = Object.fromEntries(
-    names.map((name) => {
-      const letGo = () => {
-        gone.push(name);
-      };
-      return [name, { hold: (bytes: number) => holdings.add(letGo, bytes), release: () => holdings.release(letGo) }];
-    }),
-  );
-  return { gone, all };
+  return { holdings: new Holdings<string>(limit, (name) => gone.push(name)), gone };
 }
 
 test('what fits stays; what does not makes those let go who have held longest', () => {
-  const holdings = new Holdings(100);
-  const { gone, all } = holders(holdings, ['a', 'b', 'c']);
-  expect(all.a?.hold(40)).toBe(40);
-  expect(all.b?.hold(30)).toBe(30);
-  expect(all.a?.hold(10)).toBe(50);
-  expect(all.c?.hold(20)).toBe(20);
+  const { holdings, gone } = holdingsOf(100);
+  expect(holdings.add('a', 40)).toBe(40);
+  expect(holdings.add('b', 30)).toBe(30);
+  expect(holdings.add('a', 10)).toBe(50);
+  expect(holdings.add('c', 20)).toBe(20);
   expect([holdings.bytes, gone]).toEqual([100, []]);
-  all.c?.hold(50);
+  holdings.add('c', 50);
   expect([holdings.bytes, gone]).toEqual([100, ['a']]);
-  all.b?.hold(45);
+  holdings.add('b', 45);
   expect([holdings.bytes, gone]).toEqual([70, ['a', 'b']]);
 });
 
 test('who holds less than the mean is left alone, however long it does', () => {
-  const holdings = new Holdings(100);
-  const { gone, all } = holders(holdings, ['small', 'a', 'b']);
-  all.small?.hold(2);
-  all.a?.hold(60);
-  all.b?.hold(60);
+  const { holdings, gone } = holdingsOf(100);
+  holdings.add('small', 2);
+  holdings.add('a', 60);
+  holdings.add('b', 60);
   expect([holdings.bytes, gone]).toEqual([62, ['a']]);
 });
 
 test('what is released makes room, and counts once', () => {
-  const holdings = new Holdings(100);
-  const { gone, all } = holders(holdings, ['a', 'b']);
-  all.a?.hold(90);
-  all.a?.release();
-  all.a?.release();
-  all.b?.hold(100);
+  const { holdings, gone } = holdingsOf(100);
+  holdings.add('a', 90);
+  holdings.release('a');
+  holdings.release('a');
+  holdings.add('b', 100);
   expect([holdings.bytes, gone]).toEqual([100, []]);
 });
 
 test('one that is too large by itself has to let go as well', () => {
-  const holdings = new Holdings(100);
-  const { gone, all } = holders(holdings, ['a']);
-  all.a?.hold(101);
+  const { holdings, gone } = holdingsOf(100);
+  holdings.add('a', 101);
   expect([holdings.bytes, gone]).toEqual([0, ['a']]);
 });

@@ -5,7 +5,7 @@ import { AppError } from '../../domain/error.ts';
 import type { CancelTimer, Clock } from '../../domain/ports.ts';
 import { deadlineExceeded } from '../../endpoint/call-end.ts';
 import type { RequestContext } from '../../endpoint/request-context.ts';
-import type { Holdings, LetGo } from './holdings.ts';
+import { Holdings } from './holdings.ts';
 import { explained, type GrpcStatus, toGrpcStatus } from './status.ts';
 
 /** How long an error may wait for a peer that does not read before its stream is reset. */
@@ -20,13 +20,25 @@ export type CallGrace = { readonly errorMs: number; readonly answerMs: number };
 export const defaultCallGrace: CallGrace = { errorMs: ERROR_GRACE_MS, answerMs: ANSWER_GRACE_MS };
 
 /** What calls hold for their peers, over all connections. */
-export type CallMemory = {
+export class CallMemory {
   /** Of requests that have not come to their end. */
-  readonly incoming: Holdings;
+  readonly incoming: Holdings<OpenCall>;
   /** Of answers that have not been taken. */
-  readonly outgoing: Holdings;
+  readonly outgoing: Holdings<OpenCall>;
   /** Most that one request may hold. */
   readonly maxRequestBytes: number;
+
+  constructor({ maxRequestBytes, incomingBytes, outgoingBytes }: CallMemoryLimits) {
+    this.maxRequestBytes = maxRequestBytes;
+    this.incoming = new Holdings(incomingBytes, (call) => call.refuseRest());
+    this.outgoing = new Holdings(outgoingBytes, (call) => call.dropAnswer());
+  }
+}
+
+export type CallMemoryLimits = {
+  readonly maxRequestBytes: number;
+  readonly incomingBytes: number;
+  readonly outgoingBytes: number;
 };
 
 /** What grpc-js holds of each DATA frame of a message beside its bytes, until the message is whole. */
@@ -41,8 +53,6 @@ export class OpenCall {
   readonly #stream: ServerHttp2Stream;
   readonly #clock: Clock;
   readonly #memory: CallMemory;
-  readonly #refuseRest: LetGo = () => this.end(toGrpcStatus(tooSlow()));
-  readonly #dropAnswer: LetGo = () => this.#stream.close(resetCode(grpcStatus.RESOURCE_EXHAUSTED));
   #grace: CallGrace;
   #ended: grpcStatus | undefined;
   #hasRequest = false;
@@ -66,13 +76,14 @@ export class OpenCall {
     this.#stream.on('data', (piece: Uint8Array) => this.#holdPiece(piece.byteLength));
     this.#stream.once('close', () => {
       this.#stopTimer?.();
-      memory.incoming.release(this.#refuseRest);
-      memory.outgoing.release(this.#dropAnswer);
+      memory.incoming.release(this);
+      memory.outgoing.release(this);
       onClose();
+      setImmediate(forget, this.#stream);
     });
-    // grpc-js ends calls by itself too: it too goes through this property of the innermost call.
-    const send = call.sendStatus.bind(call);
-    call.sendStatus = (status) => this.#sendStatus(explained(status), send);
+    // grpc-js ends calls by itself too: it too goes through this property of the innermost call. It is bound and no
+    // arrow function, which V8 would put among the old objects since it is assigned to a property (see `forget`).
+    call.sendStatus = this.#sendStatus.bind(this, call.sendStatus.bind(call));
   }
 
   /** Whether all of the request has come. */
@@ -83,15 +94,25 @@ export class OpenCall {
   /** All of the request has come: it is its endpoint's now. */
   requestArrived(): void {
     this.#hasRequest = true;
-    this.#memory.incoming.release(this.#refuseRest);
+    this.#memory.incoming.release(this);
   }
 
   /** Sends the only answer of the call, which waits for its reader. */
   answer(message: Uint8Array): void {
     // Nobody would be told that a stream which is gone already takes it.
     if (this.#stream.destroyed) return;
-    this.#memory.outgoing.add(this.#dropAnswer, message.byteLength);
+    this.#memory.outgoing.add(this, message.byteLength);
     this.call.sendMessage(message, () => {});
+  }
+
+  /** The rest of the request is not waited for. */
+  refuseRest(): void {
+    this.end(toGrpcStatus(tooSlow()));
+  }
+
+  /** The answer is not kept for its reader any longer. */
+  dropAnswer(): void {
+    this.#stream.close(resetCode(grpcStatus.RESOURCE_EXHAUSTED));
   }
 
   /** Ends the call; only the first status counts. */
@@ -117,15 +138,16 @@ export class OpenCall {
   #holdPiece(bytes: number): void {
     if (this.isEnded) return;
     const { incoming, maxRequestBytes } = this.#memory;
-    if (incoming.add(this.#refuseRest, bytes + PIECE_BYTES) <= maxRequestBytes) return;
-    incoming.release(this.#refuseRest);
-    this.#refuseRest();
+    if (incoming.add(this, bytes + PIECE_BYTES) <= maxRequestBytes) return;
+    incoming.release(this);
+    this.refuseRest();
   }
 
-  #sendStatus(status: GrpcStatus, send: (status: GrpcStatus) => void): void {
+  #sendStatus(send: (status: GrpcStatus) => void, given: GrpcStatus): void {
     if (this.#ended !== undefined) return;
+    const status = explained(given);
     this.#ended = status.code;
-    this.#memory.incoming.release(this.#refuseRest);
+    this.#memory.incoming.release(this);
     if (status.code === grpcStatus.DEADLINE_EXCEEDED) this.ctx?.abort(deadlineExceeded());
     send(status);
     this.#limitRest(status.code);
@@ -149,6 +171,17 @@ export class OpenCall {
 function tooSlow(): AppError {
   return new AppError('MESSAGE_TOO_LARGE', 'the request came too slowly, or in too many pieces, to be kept any longer');
 }
+
+/**
+ * Frees what listened to a closed stream. Node gives each stream a function that V8 puts among the old objects, and
+ * which keeps the stream until the next full collection: with its listeners a fifth of all that a call allocates would
+ * be copied there with it (measured: 2 to 4 µs a call, and 10 ms of pause at each young collection).
+ */
+function forget(stream: ServerHttp2Stream): void {
+  stream.removeAllListeners().on('error', ignore);
+}
+
+function ignore(): void {}
 
 /** The HTTP/2 code that gRPC clients read as the status that could not be delivered. */
 function resetCode(code: grpcStatus): number {

@@ -22,6 +22,7 @@ export type ServeDeps = {
 export function serveCall(open: OpenCall, method: Method, deps: ServeDeps): void {
   const { call } = open;
   let request: Uint8Array | undefined;
+  let isAnswering = false;
   let cancelTimeout: CancelTimer = () => {};
   call.start({
     onReceiveMetadata(headers) {
@@ -44,11 +45,16 @@ export function serveCall(open: OpenCall, method: Method, deps: ServeDeps): void
       if (ctx === undefined || open.isEnded) return;
       if (request === undefined) return open.end(notOneMessage());
       if (method.endsWithDrain) cancelTimeout();
-      void answer(open, ctx, method, request, deps).finally(cancelTimeout);
+      isAnswering = true;
+      void answer(open, ctx, method, request, deps).finally(() => {
+        isAnswering = false;
+        cancelTimeout();
+      });
     },
     onCancel() {
       cancelTimeout();
-      open.ctx?.abort(callerGone());
+      // grpc-js says so of every call once its stream has closed, also of one that was answered.
+      if (isAnswering) open.ctx?.abort(callerGone());
     },
   });
 }

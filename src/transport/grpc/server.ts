@@ -17,9 +17,8 @@ import { servedServices } from '../methods.ts';
 import { callFacts } from './call-headers.ts';
 import { CallRegistry } from './call-registry.ts';
 import { HEALTH_PATH, Health } from './health.ts';
-import { Holdings } from './holdings.ts';
 import { Listener, type ListenOptions } from './listener.ts';
-import { type CallGrace, type CallMemory, defaultCallGrace, OpenCall } from './open-call.ts';
+import { type CallGrace, CallMemory, defaultCallGrace, OpenCall } from './open-call.ts';
 import { addReflection } from './reflection.ts';
 import { type ServeDeps, serveCall } from './serve-call.ts';
 import { toGrpcStatus } from './status.ts';
@@ -173,11 +172,11 @@ const LARGEST_REQUESTS = 16;
 
 function callMemory(limits: GrpcLimits): CallMemory {
   const mostOfOne = maxRequestBytes(limits);
-  return {
-    incoming: new Holdings(LARGEST_REQUESTS * mostOfOne),
-    outgoing: new Holdings(limits.maxSendBytes),
+  return new CallMemory({
     maxRequestBytes: mostOfOne,
-  };
+    incomingBytes: LARGEST_REQUESTS * mostOfOne,
+    outgoingBytes: limits.maxSendBytes,
+  });
 }
 
 function serverOptions(limits: GrpcLimits): ServerOptions {
