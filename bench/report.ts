@@ -1,36 +1,77 @@
-import { availableParallelism } from 'node:os';
-import type { Row } from './row.ts';
+import type { Results } from './results.ts';
+import { isReached, limitOf, nameOf, type Row } from './row.ts';
+import type { Sample } from './statistics.ts';
+import { type Column, figure, markdownTable, textTable } from './text-table.ts';
 
-const HEADS = ['work', 'median', 'least – most', 'unit', 'must be', ''] as const;
+const COLUMNS: readonly Column[] = [
+  { head: 'work', align: 'LEFT' },
+  { head: 'ratio', align: 'RIGHT' },
+  { head: 'median', align: 'RIGHT' },
+  { head: 'least – most', align: 'RIGHT' },
+  { head: 'unit', align: 'LEFT' },
+  { head: 'must be', align: 'LEFT' },
+  { head: 'is', align: 'LEFT' },
+  { head: 'CPU ms', align: 'RIGHT' },
+  { head: 'limit', align: 'RIGHT' },
+  { head: 'held against', align: 'LEFT' },
+];
 
-/** The table for people. */
-export function tableOf(rows: readonly Row[]): string {
-  const cells = [[...HEADS], ...rows.map(cellsOf)];
-  const widths = HEADS.map((_, column) => Math.max(...cells.map((line) => (line[column] ?? '').length)));
-  return cells.map((line) => lineOf(line, widths)).join('\n');
+/** The table for people, and what it was measured on. */
+export function textOf({ machine, notes, rows }: Results): string {
+  const lines = rows.map((row) => cellsOf(row.part === undefined ? row.work : `  ${row.part}`, row));
+  const on = Object.entries(machine).map(([name, value]) => `${name} ${value}`);
+  return [textTable(COLUMNS, lines), '', on.join(', '), ...notesOf(notes)].join('\n');
 }
 
-/** The same for machines. */
-export function jsonOf(rows: readonly Row[]): string {
-  return JSON.stringify({ node: process.version, cores: availableParallelism(), rows }, null, 2);
+/** The same for docs/. */
+export function markdownOf({ machine, quick, notes, rows }: Results): string {
+  const { cpu, cores, memoryGiB, kernel, fileSystem, node, sqlite, commit, date, loadBefore } = machine;
+  const lines = rows.map((row) => cellsOf(nameOf(row), row));
+  const on = [
+    `${quick ? 'A quick run' : 'Run'} of ${date.slice(0, 10)} at commit ${commit}.`,
+    `Machine: ${cpu}, ${cores} cores, ${memoryGiB} GiB, ${kernel}, database on ${fileSystem}.`,
+    `Node ${node.replace(/^v/, '')}, SQLite ${sqlite}.`,
+    `Load average before the run: ${loadBefore}.`,
+  ];
+  const words = [...on, ...notesOf(notes)].map((line) => `- ${line}`);
+  return [...words, '', markdownTable(COLUMNS, lines)].join('\n');
 }
 
-function cellsOf({ work, unit, sample, target = '', isReached }: Row): string[] {
-  const verdict = isReached === undefined ? '' : isReached ? 'yes' : 'NO';
-  return [work, figure(sample.median), `${figure(sample.least)} – ${figure(sample.most)}`, unit, target, verdict];
+function notesOf(notes: Results['notes']): readonly string[] {
+  return Object.values(notes).map((note) => `Note: ${note}.`);
 }
 
-/** Words to the left, figures to the right. */
-function lineOf(line: readonly string[], widths: readonly number[]): string {
-  return line
-    .map((cell, column) =>
-      column === 1 || column === 2 ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-    )
-    .join('  ')
-    .trimEnd();
+function cellsOf(name: string, row: Row): readonly string[] {
+  const limit = limitOf(row);
+  return [
+    name,
+    row.ratio === undefined ? '' : ratioText(row.ratio),
+    figure(row.figure.median),
+    `${figure(row.figure.least)} – ${figure(row.figure.most)}`,
+    row.unit,
+    targetText(row),
+    verdictOf(row),
+    row.cpuMs === undefined ? '' : figure(row.cpuMs.median),
+    limit === undefined ? '' : figure(limit.median),
+    limit?.name ?? '',
+  ];
 }
 
-function figure(value: number): string {
-  const digits = value >= 100 ? 0 : value >= 10 ? 1 : 2;
-  return value.toLocaleString('en', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+function ratioText({ median, least, most }: Sample): string {
+  return `${median.toFixed(2)} (${least.toFixed(2)} – ${most.toFixed(2)})`;
+}
+
+function targetText({ better, target }: Row): string {
+  return target === undefined ? '' : `${better === 'MORE' ? '≥' : '≤'} ${target.toLocaleString('en')}`;
+}
+
+function verdictOf(row: Row): string {
+  switch (isReached(row)) {
+    case undefined:
+      return '';
+    case true:
+      return 'yes';
+    case false:
+      return 'NO';
+  }
 }

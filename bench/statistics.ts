@@ -13,3 +13,14 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   if (value === undefined) throw new Error('no values');
   return value;
 }
+
+/** Whether no value of the one lies among those of the other: what differs less may be chance. */
+export function areApart(a: Sample, b: Sample): boolean {
+  return a.most < b.least || b.most < a.least;
+}
+
+/** Repetition by repetition: what was measured at the same time is held against each other. */
+export function quotients(over: readonly number[], under: readonly number[]): readonly number[] {
+  if (over.length !== under.length) throw new Error(`${over.length} values over ${under.length}`);
+  return over.map((value, at) => value / (under[at] ?? Number.NaN));
+}

@@ -1,25 +1,36 @@
 import { NodeType, NodeView } from '../../gen/turboci/v1/common_pb.js';
 import { TurboCIOrchestrator } from '../../gen/turboci/v1/service_pb.js';
-import { BenchClient } from '../bench-client.ts';
-import { milliseconds } from '../load.ts';
-import { ServingProcess } from '../processes.ts';
-import { type Row, row, type Scale } from '../row.ts';
-import { sampleOf } from '../statistics.ts';
+import type { BenchClient } from '../bench-client.ts';
+import { withServer } from '../bench-server.ts';
+import { bareWriteMs } from '../limits/bare-writes.ts';
+import { recordJournal } from '../limits/record-journal.ts';
+import { milliseconds, repeated } from '../load.ts';
+import { costRow, type Row } from '../row.ts';
+import type { Scale } from '../scale.ts';
 
 const { createWorkPlan, watchWorkPlan, writeNodes } = TurboCIOrchestrator.method;
 
 /** Stages that each wait for the one before, executed in the server; watched to the end. */
 export async function chain({ repetitions, chain: hops }: Scale): Promise<readonly Row[]> {
-  const server = await ServingProcess.server();
-  const client = new BenchClient(server.address);
-  const perHop: number[] = [];
-  for (let repetition = 0; repetition <= repetitions; repetition++) {
-    const ms = await runChain(client, hops);
-    if (repetition > 0) perHop.push(ms / hops);
-  }
-  client.close();
-  await server.stop();
-  return [row(`chain of ${hops}, builtin/noop`, 'ms/hop', sampleOf(perHop), { atMost: 1 })];
+  const journal = await recordJournal((client) => runChain(client, hops));
+  const rounds = await withServer(({ process, client }) =>
+    repeated(repetitions, async () => {
+      const cpuBefore = process.cpuMs();
+      const ms = await runChain(client, hops);
+      const cpuMs = process.cpuMs() - cpuBefore;
+      return { perHop: ms / hops, cpuMs: cpuMs / hops, bare: (await bareWriteMs(journal, hops)) / hops };
+    }),
+  );
+  return [
+    costRow({
+      work: `chain of ${hops}, builtin/noop`,
+      unit: 'ms/hop',
+      values: rounds.map(({ perHop }) => perHop),
+      limits: { SQLite: rounds.map(({ bare }) => bare) },
+      cpuMs: rounds.map(({ cpuMs }) => cpuMs),
+      target: 1,
+    }),
+  ];
 }
 
 /** Milliseconds from the write of the chain to the word that all of it is done. */

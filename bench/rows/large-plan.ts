@@ -1,69 +1,89 @@
-import { CheckState, NodeType, NodeView } from '../../gen/turboci/v1/common_pb.js';
 import { TurboCIOrchestrator } from '../../gen/turboci/v1/service_pb.js';
-import { BenchClient, encode, pathOf } from '../bench-client.ts';
-import { milliseconds } from '../load.ts';
-import { ServingProcess } from '../processes.ts';
-import { type Row, row, type Scale } from '../row.ts';
-import { sampleOf } from '../statistics.ts';
+import { encode, pathOf } from '../bench-client.ts';
+import { withServer } from '../bench-server.ts';
+import { EDGES, prepareLargeWrite } from '../large-write.ts';
+import { bareReadMs, bareWriteMs } from '../limits/bare-writes.ts';
+import { Echo } from '../limits/echo.ts';
+import { recordJournal } from '../limits/record-journal.ts';
+import type { Journal } from '../limits/row-journal.ts';
+import { milliseconds, repeated } from '../load.ts';
+import { costRow, type Row } from '../row.ts';
+import type { Scale } from '../scale.ts';
 
-const { createWorkPlan, getWorkPlan, queryNodes, writeNodes } = TurboCIOrchestrator.method;
-const EDGES = [1, 10, 100] as const;
+const { queryNodes, writeNodes } = TurboCIOrchestrator.method;
 
-/** One write of many nodes, one query for all of them, and what a small call beside the query has to wait. */
+/** What a query of all nodes has to read. */
+const TABLES = ['checks', 'dependency_groups', 'dependencies'] as const;
+
+/** One write of many nodes, one query for all of them, and for how long that keeps the server from all else. */
 export async function largePlan({ repetitions, nodes }: Scale): Promise<readonly Row[]> {
-  const server = await ServingProcess.server();
-  const client = new BenchClient(server.address);
-  const writes: number[] = [];
-  const queries: number[] = [];
-  const waits: number[] = [];
-  for (let repetition = 0; repetition <= repetitions; repetition++) {
-    const { workPlan } = await client.call(createWorkPlan, {});
-    const workPlanId = workPlan?.id ?? '';
-    const write = encode(writeNodes, { workPlanId, checks: checksWithEdges(nodes), responseView: NodeView.BASIC });
-    const query = encode(queryNodes, { workPlanId });
-    const writeMs = await milliseconds(() => client.raw(pathOf(writeNodes), write));
-    const queryMs = await milliseconds(() => client.raw(pathOf(queryNodes), query));
-    const wait = await longestWaitBeside(server.address, workPlanId, () => client.raw(pathOf(queryNodes), query));
-    if (repetition === 0) continue;
-    writes.push(writeMs);
-    queries.push(queryMs);
-    waits.push(wait);
-  }
-  client.close();
-  await server.stop();
+  const journal = await recordJournal(async (client, begin) => {
+    const { write } = await prepareLargeWrite(client, nodes);
+    begin();
+    await client.raw(pathOf(writeNodes), write);
+  });
+  const rounds = await measure(journal, { repetitions, nodes });
   const count = nodes.toLocaleString('en');
+  const query = `QueryNodes of ${count} nodes`;
   return [
-    row(`WriteNodes of ${count} nodes, ${EDGES.length} edges each`, 'ms', sampleOf(writes), { atMost: 500 }),
-    row(`QueryNodes of ${count} nodes`, 'ms', sampleOf(queries), { atMost: 150 }),
-    row('  longest small call beside it', 'ms', sampleOf(waits)),
+    costRow({
+      work: `WriteNodes of ${count} nodes, ${EDGES.length} edges each`,
+      unit: 'ms',
+      values: rounds.map(({ writeMs }) => writeMs),
+      limits: { echo: rounds.map(({ writeEcho }) => writeEcho), SQLite: rounds.map(({ bareWrite }) => bareWrite) },
+      cpuMs: rounds.map(({ writeCpu }) => writeCpu),
+      target: 500,
+    }),
+    costRow({
+      work: query,
+      unit: 'ms',
+      values: rounds.map(({ queryMs }) => queryMs),
+      limits: { echo: rounds.map(({ queryEcho }) => queryEcho), SQLite: rounds.map(({ bareRead }) => bareRead) },
+      cpuMs: rounds.map(({ queryCpu }) => queryCpu),
+      target: 150,
+    }),
+    costRow({
+      work: query,
+      part: 'the loop held at most',
+      unit: 'ms',
+      values: rounds.map(({ holdMs }) => holdMs),
+      target: 20,
+    }),
   ];
 }
 
-function checksWithEdges(count: number) {
-  return Array.from({ length: count }, (_, at) => ({
-    id: `check-${at}`,
-    state: CheckState.PLANNED,
-    dependencies: {
-      dependencies: EDGES.filter((distance) => distance <= at).map((distance) => ({
-        targetType: NodeType.CHECK,
-        targetId: `check-${at - distance}`,
-      })),
+function measure(journal: Journal, { repetitions, nodes }: Pick<Scale, 'repetitions' | 'nodes'>) {
+  const sized = (bytes: Buffer) => Echo.start(bytes.length);
+  return withServer(
+    async ({ process, client }) => {
+      const sample = await prepareLargeWrite(client, nodes);
+      const writeEcho = await sized(await client.raw(pathOf(writeNodes), sample.write));
+      const queryEcho = await sized(
+        await client.raw(pathOf(queryNodes), encode(queryNodes, { workPlanId: sample.workPlanId })),
+      );
+      const rounds = await repeated(repetitions, async () => {
+        const { workPlanId, write } = await prepareLargeWrite(client, nodes);
+        const query = encode(queryNodes, { workPlanId });
+        const before = process.cpuMs();
+        const writeMs = await milliseconds(() => client.raw(pathOf(writeNodes), write));
+        const between = process.cpuMs();
+        const queryMs = await milliseconds(() => client.raw(pathOf(queryNodes), query));
+        const after = process.cpuMs();
+        return {
+          writeMs,
+          writeCpu: between - before,
+          writeEcho: await milliseconds(() => writeEcho.call(write)),
+          bareWrite: await bareWriteMs(journal, 1),
+          queryMs,
+          queryCpu: after - between,
+          queryEcho: await milliseconds(() => queryEcho.call(query)),
+          bareRead: await bareReadMs(journal, TABLES),
+          holdMs: await process.longestHoldMs(() => client.raw(pathOf(queryNodes), query)),
+        };
+      });
+      await Promise.all([writeEcho.stop(), queryEcho.stop()]);
+      return rounds;
     },
-  }));
-}
-
-/** The longest of small calls that are made one after the other, over a connection of their own, while `work` runs. */
-async function longestWaitBeside(address: string, id: string, work: () => Promise<unknown>): Promise<number> {
-  const client = new BenchClient(address);
-  const get = encode(getWorkPlan, { id });
-  await client.raw(pathOf(getWorkPlan), get);
-  let isRunning = true;
-  let longest = 0;
-  const running = work().finally(() => {
-    isRunning = false;
-  });
-  while (isRunning) longest = Math.max(longest, await milliseconds(() => client.raw(pathOf(getWorkPlan), get)));
-  await running;
-  client.close();
-  return longest;
+    { isProbed: true },
+  );
 }

@@ -1,44 +1,53 @@
-import { BenchClient } from '../bench-client.ts';
-import { milliseconds } from '../load.ts';
-import { ServingProcess } from '../processes.ts';
-import { remoteStages, revisionsOf, runPlan, startRunner } from '../remote-plan.ts';
-import { type Row, row, type Scale } from '../row.ts';
-import { sampleOf } from '../statistics.ts';
-import { commitMs } from './group-commit.ts';
+import { withRunner } from '../bench-server.ts';
+import { bareWriteMs } from '../limits/bare-writes.ts';
+import { countFsyncs } from '../limits/fsyncs.ts';
+import { milliseconds, repeated } from '../load.ts';
+import { recordWithRunner, remoteStages, runPlan } from '../remote-plan.ts';
+import { costRow, type Row } from '../row.ts';
+import type { Scale } from '../scale.ts';
 
-/** Chains that are run before any is measured: a server is measured as it is after its first seconds. */
-const WARM_UP = 10;
+/** Commits of a chain that are no hop's: those that create the plan and write the stages. */
+const COMMITS_BEFORE = 2;
 
-/** Stages that each wait for the one before, executed by a runner over gRPC; and what a commit costs by itself. */
-export async function runnerChain({ repetitions, runnerChain: hops }: Scale): Promise<readonly Row[]> {
-  const server = await ServingProcess.server();
-  const client = new BenchClient(server.address);
-  const runner = await startRunner(client);
-  const perHop: number[] = [];
-  const units: number[] = [];
-  const cpu: number[] = [];
-  const commits: number[] = [];
-  for (let repetition = -WARM_UP; repetition < repetitions; repetition++) {
-    let planId = '';
-    const cpuBefore = server.cpuMs();
-    const ms = await milliseconds(async () => {
-      planId = await runPlan(client, remoteStages(hops, 'CHAIN'));
-    });
-    const cpuMs = server.cpuMs() - cpuBefore;
-    const commit = commitMs(hops);
-    if (repetition < 0) continue;
-    perHop.push(ms / hops);
-    cpu.push(cpuMs / hops);
-    // But for the two that create the plan and write the stages.
-    units.push(((await revisionsOf(client, planId)) - 2) / hops);
-    commits.push(commit);
-  }
-  client.close();
-  await Promise.all([server.stop(), runner.stop()]);
+/** Stages that each wait for the one before, executed by a runner over gRPC. */
+export async function runnerChain({ repetitions, runnerChain: hops, warmUpChains }: Scale): Promise<readonly Row[]> {
+  const stages = remoteStages(hops, 'CHAIN');
+  const journal = await recordWithRunner((client) => runPlan(client, stages));
+  const rounds = await withRunner(({ process, client, runner }) => {
+    const measure = async () => {
+      const cpuBefore = process.cpuMs();
+      let ms = 0;
+      const fsyncs = await countFsyncs(process.databasePath, async () => {
+        ms = await milliseconds(() => runPlan(client, stages));
+      });
+      return {
+        perHop: ms / hops,
+        cpuMs: (process.cpuMs() - cpuBefore) / hops,
+        commits: (fsyncs.commits - COMMITS_BEFORE) / hops,
+        fsyncs: (fsyncs.all - COMMITS_BEFORE) / hops,
+        echo: await runner.bareRoundTripMs(hops),
+        bare: (await bareWriteMs(journal, hops)) / hops,
+      };
+    };
+    return repeated(repetitions, measure, warmUpChains);
+  });
+  const work = `chain of ${hops} stages, SYNC runner over gRPC`;
   return [
-    row(`chain of ${hops} stages, SYNC runner over gRPC`, 'ms/hop', sampleOf(perHop), { atMost: 1.5 }),
-    row('  units of work (commits, at most)', '/hop', sampleOf(units), { atMost: 2 }),
-    row("  the server's CPU time", 'ms/hop', sampleOf(cpu)),
-    row('  bare SQLite, a commit of one row', 'ms', sampleOf(commits)),
+    costRow({
+      work,
+      unit: 'ms/hop',
+      values: rounds.map(({ perHop }) => perHop),
+      limits: { echo: rounds.map(({ echo }) => echo), SQLite: rounds.map(({ bare }) => bare) },
+      cpuMs: rounds.map(({ cpuMs }) => cpuMs),
+      target: 1.5,
+    }),
+    costRow({
+      work,
+      part: 'commits, an fsync each',
+      unit: '/hop',
+      values: rounds.map(({ commits }) => commits),
+      target: 2,
+    }),
+    costRow({ work, part: 'fsyncs, with checkpoints', unit: '/hop', values: rounds.map(({ fsyncs }) => fsyncs) }),
   ];
 }

@@ -1,31 +1,42 @@
-import { BenchClient } from '../bench-client.ts';
-import { milliseconds } from '../load.ts';
-import { ServingProcess } from '../processes.ts';
-import { remoteStages, runPlan, startRunner } from '../remote-plan.ts';
-import { type Row, row, type Scale } from '../row.ts';
-import { sampleOf } from '../statistics.ts';
+import { withRunner } from '../bench-server.ts';
+import { bareWriteRate } from '../limits/bare-writes.ts';
+import { milliseconds, repeated } from '../load.ts';
+import { recordWithRunner, remoteStages, runPlan } from '../remote-plan.ts';
+import { type Row, rateRow } from '../row.ts';
+import type { Scale } from '../scale.ts';
 
-/** Stages that wait for nothing, executed by one runner without a limit: from the write of the plan to its end. */
-export async function runnerFanOut({ repetitions, fanOuts }: Scale): Promise<readonly Row[]> {
-  const server = await ServingProcess.server();
-  const client = new BenchClient(server.address);
-  const runner = await startRunner(client);
-  const rows: Row[] = [];
-  for (const count of fanOuts) {
-    const rates: number[] = [];
-    const cpu: number[] = [];
-    for (let repetition = 0; repetition <= repetitions; repetition++) {
-      const cpuBefore = server.cpuMs();
-      const ms = await milliseconds(() => runPlan(client, remoteStages(count, 'FAN_OUT')));
-      if (repetition === 0) continue;
-      rates.push((count / ms) * 1000);
-      cpu.push((server.cpuMs() - cpuBefore) / count);
+/** Attempts whose rows the bare program writes in one commit. */
+const PER_COMMIT = 64;
+
+/** Stages that wait for nothing, executed by one runner without a limit: from the creation of the plan to its end. */
+export function runnerFanOut({ repetitions, fanOuts }: Scale): Promise<readonly Row[]> {
+  return withRunner(async ({ process, client, runner }) => {
+    // The rows of an attempt are the same however many there are.
+    const recorded = Math.min(...fanOuts);
+    const journal = await recordWithRunner((client) => runPlan(client, remoteStages(recorded, 'FAN_OUT')));
+    const rows: Row[] = [];
+    for (const count of fanOuts) {
+      const stages = remoteStages(count, 'FAN_OUT');
+      const rounds = await repeated(repetitions, async () => {
+        const cpuBefore = process.cpuMs();
+        const ms = await milliseconds(() => runPlan(client, stages));
+        return {
+          rate: (count / ms) * 1000,
+          cpuMs: (process.cpuMs() - cpuBefore) / count,
+          echo: await runner.bareRate(count),
+          bare: await bareWriteRate(journal, recorded, PER_COMMIT),
+        };
+      });
+      const measured = {
+        work: `fan-out of ${count.toLocaleString('en')} stages, one SYNC runner process, max_concurrent 0`,
+        unit: 'stages/s',
+        values: rounds.map(({ rate }) => rate),
+        limits: { echo: rounds.map(({ echo }) => echo), SQLite: rounds.map(({ bare }) => bare) },
+        cpuMs: rounds.map(({ cpuMs }) => cpuMs),
+        target: 2500,
+      };
+      rows.push(rateRow(measured));
     }
-    const work = `fan-out of ${count.toLocaleString('en')} stages, one SYNC runner process, max_concurrent 0`;
-    rows.push(row(work, 'stages/s', sampleOf(rates), { atLeast: 2500 }));
-    rows.push(row("  the server's CPU time", 'ms/stage', sampleOf(cpu)));
-  }
-  client.close();
-  await Promise.all([server.stop(), runner.stop()]);
-  return rows;
+    return rows;
+  });
 }

@@ -1,33 +1,38 @@
-import { BenchClient } from '../bench-client.ts';
-import { load } from '../load.ts';
-import { ServingProcess } from '../processes.ts';
-import { remoteStages, runPlan, startRunner } from '../remote-plan.ts';
-import { type Row, row, type Scale } from '../row.ts';
-import { sampleOf } from '../statistics.ts';
+import { withRunner } from '../bench-server.ts';
+import { bareWriteRate } from '../limits/bare-writes.ts';
+import { load, repeated } from '../load.ts';
+import { recordWithRunner, remoteStages, runPlan } from '../remote-plan.ts';
+import { type Row, rateRow } from '../row.ts';
+import type { Scale } from '../scale.ts';
 
 const STAGES = 10;
 const IN_FLIGHT = 64;
 
 /** Small plans, many at a time, each from its creation to its end. */
 export async function runnerPlans({ repetitions, plans }: Scale): Promise<readonly Row[]> {
-  const server = await ServingProcess.server();
-  const client = new BenchClient(server.address);
-  const runner = await startRunner(client);
   const stages = remoteStages(STAGES, 'CHAIN');
-  const rates: number[] = [];
-  const cpu: number[] = [];
-  for (let repetition = 0; repetition <= repetitions; repetition++) {
-    const cpuBefore = server.cpuMs();
-    const { rate } = await load(IN_FLIGHT, plans, () => runPlan(client, stages));
-    if (repetition === 0) continue;
-    rates.push(rate * STAGES);
-    cpu.push((server.cpuMs() - cpuBefore) / (plans * STAGES));
-  }
-  client.close();
-  await Promise.all([server.stop(), runner.stop()]);
-  const work = `${plans} plans of ${STAGES} sequential stages, ${IN_FLIGHT} plans in flight, SYNC runner`;
+  const count = plans * STAGES;
+  const journal = await recordWithRunner((client) => load(IN_FLIGHT, plans, () => runPlan(client, stages)));
+  const rounds = await withRunner(({ process, client, runner }) =>
+    repeated(repetitions, async () => {
+      const cpuBefore = process.cpuMs();
+      const { rate } = await load(IN_FLIGHT, plans, () => runPlan(client, stages));
+      return {
+        rate: rate * STAGES,
+        cpuMs: (process.cpuMs() - cpuBefore) / count,
+        echo: await runner.bareRate(count),
+        bare: await bareWriteRate(journal, count, IN_FLIGHT),
+      };
+    }),
+  );
   return [
-    row(work, 'stages/s', sampleOf(rates), { atLeast: 2500 }),
-    row("  the server's CPU time", 'ms/stage', sampleOf(cpu)),
+    rateRow({
+      work: `${plans} plans of ${STAGES} sequential stages, ${IN_FLIGHT} plans in flight, SYNC runner`,
+      unit: 'stages/s',
+      values: rounds.map(({ rate }) => rate),
+      limits: { echo: rounds.map(({ echo }) => echo), SQLite: rounds.map(({ bare }) => bare) },
+      cpuMs: rounds.map(({ cpuMs }) => cpuMs),
+      target: 2500,
+    }),
   ];
 }
