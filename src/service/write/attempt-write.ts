@@ -58,13 +58,19 @@ async function feedAttempt(
   }
 }
 
-/** The holder of an attempt is whoever first names its process_uid; the uid alone means RUNNING. */
+/**
+ * The holder of an attempt is whoever first names its process_uid; the uid alone means RUNNING. The attempt_timeout counts
+ * from the claim, whatever state comes with it.
+ */
 function claim(edit: PlanEdit, op: StageOp, attempt: AttemptDraft, write: AttemptWrite): void {
   const { draft: stage, path } = op;
   const { processUid: uid } = write;
   const { processUid: holder, state } = attempt.current;
   if (uid !== '' && holder !== undefined && holder !== uid) throw notHolder(stage, holder, uid);
-  if (uid !== '' && holder === undefined) edit.changeAttempt(stage, attempt, { processUid: uid });
+  if (uid !== '' && holder === undefined) {
+    const deadline = attempt.current.deadline ?? edit.origin.at + stage.current.policy.attemptTimeoutMs;
+    edit.changeAttempt(stage, attempt, { processUid: uid, deadline });
+  }
   const wanted = wantedState(write);
   if (wanted === undefined || wanted === state) return;
   if (wanted === 'RUNNING' && attempt.current.processUid === undefined) {
