@@ -87,6 +87,13 @@ module.exports = {
       to: { dependencyTypes: ['core'] },
     },
     {
+      name: 'model-is-a-second-opinion',
+      comment: 'The reference model is written from semantics.md alone: it imports nothing but its own files.',
+      severity: 'error',
+      from: { path: '^tests/model/reference/' },
+      to: { pathNot: '^tests/model/reference/' },
+    },
+    {
       name: 'no-tests-in-source',
       comment: 'Nothing imports a test file.',
       severity: 'error',

@@ -1,0 +1,318 @@
+import { AppError } from '../../src/domain/error.ts';
+import { codeOf } from '../../src/endpoint/error-status.ts';
+import { anyCall } from '../support/service-rig.ts';
+import type { Cells } from './cells.ts';
+import { cellsAsked, cellsMoved } from './cells-of.ts';
+import type { Command, Manners } from './commands.ts';
+import { commandFor } from './generate/command.ts';
+import type { RealSide } from './real-side.ts';
+import { cancelOneStage, cancelWorkPlan, createPlan, fire, planOf, write } from './reference/commands.ts';
+import { atomically } from './reference/commit.ts';
+import {
+  answerAgain,
+  betterFor,
+  type CallEnd,
+  type Choice,
+  endCall,
+  executionOf,
+  faultOf,
+  handOut,
+  leftForPuller,
+  leftWaiting,
+  restart,
+} from './reference/hand-out.ts';
+import { Refusal } from './reference/refusal.ts';
+import { answerCall, complete, refuseAnswer, update } from './reference/reports.ts';
+import type { WriteNodes } from './reference/requests.ts';
+import { register, tendRunners, unregister } from './reference/runners.ts';
+import type { Plan, World } from './reference/state.ts';
+import { emptyWorld } from './reference/state.ts';
+import { nextDue } from './reference/timers.ts';
+import { versionFaults, withVersions } from './versions.ts';
+import { differences, viewOfModel, viewOfReal } from './view.ts';
+
+/** Blocking calls are held, offers accepted. */
+const calm: Manners = { run: 'HOLD', runAsync: 'ACCEPTED' };
+
+/** What all runs together have done. */
+export type Tally = { commands: number; accepted: number; refused: number; readonly cells: Cells };
+
+/** One run: a plan of its own, the model and the service side by side. */
+export class Run {
+  readonly #real: RealSide;
+  readonly planId: string;
+  readonly #tally: Tally;
+  readonly #history: string[] = [];
+  /** Writes with a request_id. */
+  readonly #sent: WriteNodes[] = [];
+  #world: World;
+  /** The plan before the command, and what the server did on its own account since: how it groups that is up to it. */
+  #before: Plan;
+  #ownSteps = 0;
+
+  private constructor(real: RealSide, planId: string, tally: Tally) {
+    this.#real = real;
+    this.planId = planId;
+    this.#tally = tally;
+    this.#world = emptyWorld(real.clock.now());
+    this.#change((world) => createPlan(world, planId));
+    this.#before = this.#plan;
+  }
+
+  static async begin(real: RealSide, tally: Tally): Promise<Run> {
+    const { id } = await real.orchestrator.createWorkPlan(anyCall, { metadata: {}, requestId: '' });
+    return new Run(real, id, tally);
+  }
+
+  /** Does what the number stands for to both sides; rejects when they disagree. */
+  async step(seed: number): Promise<void> {
+    await this.do(commandFor(seed, this.#world, this.planId, this.#sent));
+  }
+
+  /** Leaves nothing behind that would go on. */
+  async end(): Promise<void> {
+    await this.do({ do: 'cancelPlan' });
+    await this.do({ do: 'tick', ms: 10_000 });
+    for (const { registrationId } of this.#world.runners) await this.do({ do: 'unregister', registrationId });
+    this.#real.runners.manners = calm;
+    const open = [...this.#plan.checks, ...this.#plan.stages].filter(({ state }) => state !== 'FINAL');
+    if (open.length > 0) throw this.#disagreement([`open after the plan's cancellation: ${open.map(({ id }) => id)}`]);
+  }
+
+  get #plan(): Plan {
+    return planOf(this.#world, this.planId);
+  }
+
+  #change(work: (world: World) => void): void {
+    const before = this.#world.plans[0];
+    this.#world = atomically(this.#world, work).world;
+    if (before === undefined) return;
+    for (const cell of cellsMoved(before, this.#plan)) this.#tally.cells.reach(cell);
+  }
+
+  /** Does one command to both sides; rejects when they disagree. */
+  async do(command: Command): Promise<void> {
+    this.#history.push(JSON.stringify(command));
+    this.#tally.commands += 1;
+    for (const cell of cellsAsked(command, this.#world, this.#plan)) this.#tally.cells.reach(cell);
+    this.#before = this.#plan;
+    this.#ownSteps = 0;
+    await this.#perform(command);
+    await this.#real.settle();
+    this.#follow();
+    await this.#compare();
+  }
+
+  async #perform(command: Command): Promise<unknown> {
+    const { orchestrator, runners } = this.#real;
+    const planId = this.planId;
+    switch (command.do) {
+      case 'write': {
+        const { request } = command;
+        if (request.requestId !== '') this.#sent.push(request);
+        const real = () => orchestrator.writeNodes(anyCall, { ...request, responseView: 'BASIC' });
+        return this.#both(real, (world) => write(world, request));
+      }
+      case 'cancelStage': {
+        const { stageId } = command;
+        const real = () => orchestrator.cancelStage(anyCall, { workPlanId: planId, stageId, reason: '' });
+        return this.#both(real, (world) => cancelOneStage(world, planId, stageId));
+      }
+      case 'cancelPlan': {
+        const real = () => orchestrator.cancelWorkPlan(anyCall, { id: planId, reason: '' });
+        return this.#both(real, (world) => cancelWorkPlan(world, planId));
+      }
+      case 'register': {
+        const { registrationId } = await orchestrator.registerRunner(anyCall, { ...command.request, metadata: {} });
+        return this.#change((world) => register(world, registrationId, command.request));
+      }
+      case 'unregister': {
+        const { registrationId } = command;
+        const real = () => orchestrator.unregisterRunner(anyCall, { registrationId });
+        return this.#both(real, (world) => unregister(world, registrationId));
+      }
+      case 'manners':
+        runners.manners = command.manners;
+        return undefined;
+      case 'acquire':
+        return this.#acquire(command);
+      case 'update': {
+        const { request } = command;
+        return this.#both(
+          () => orchestrator.updateExecution(anyCall, request),
+          (world) => update(world, request),
+        );
+      }
+      case 'complete': {
+        const { executionId, answer } = command;
+        const real = () => orchestrator.completeExecution(anyCall, { executionId, ...answer });
+        return this.#both(real, (world) => complete(world, executionId, answer));
+      }
+      case 'endCall':
+        return this.#endCall(command);
+      case 'tick':
+        return this.#tick(command.ms);
+      case 'restart':
+        return this.#restart(command.awayMs);
+    }
+  }
+
+  async #acquire(command: Extract<Command, { readonly do: 'acquire' }>): Promise<void> {
+    const { runnerId, runnerTypes, maxExecutions, held } = command;
+    const { orchestrator } = this.#real;
+    const request = { runnerId, runnerTypes, maxExecutions, waitMs: 0, heldExecutionIds: held };
+    let answered: readonly Choice[] = [];
+    const real = async () => {
+      // Time stands still, so that the call ends when all that there is has been looked at.
+      const tasks = await orchestrator.acquireExecutions(anyCall, request);
+      answered = tasks.map(({ stageId, attemptIdx, executionId }) => {
+        return { planId: this.planId, stageId, attemptIdx, executionId, runnerId, how: 'ACQUIRE' } as const;
+      });
+    };
+    let lost: readonly string[] = [];
+    this.#ownSteps += maxExecutions + held.length + this.#plan.stages.length;
+    const isAnswered = await this.#both(real, (world) => {
+      lost = answerAgain(world, command);
+    });
+    if (!isAnswered) return;
+    if (lost.length > 0) {
+      const ids = answered.map(({ executionId }) => executionId);
+      if (ids.toSorted().join() !== lost.toSorted().join()) throw this.#disagreement([`answered ${ids}, not ${lost}`]);
+      return;
+    }
+    for (const choice of answered) this.#handOut(choice, undefined);
+    const left = answered.length < maxExecutions ? leftForPuller(this.#world, command) : [];
+    if (left.length > 0) throw this.#disagreement(left);
+  }
+
+  /** The answer of a blocking call that can not be applied ends the attempt, by policy. */
+  async #endCall({ turn, outcome }: Extract<Command, { readonly do: 'endCall' }>): Promise<void> {
+    const { runners } = this.#real;
+    const call = runners.held[turn % Math.max(1, runners.held.length)];
+    if (call === undefined) return;
+    const attempt = executionOf(this.#world, call.choice.executionId)?.attempt;
+    this.#tally.cells.reach(`attempt ${attempt?.state}: call ${outcome.kind}`);
+    runners.end(call, outcome);
+    await this.#real.settle();
+    this.#ownSteps += 1;
+    if (outcome.kind !== 'ANSWERED') {
+      const { kind } = outcome;
+      this.#change((world) => endCall(world, call.choice, kind));
+    } else if (this.#judge((world) => answerCall(world, call.choice, outcome.answer)) !== undefined) {
+      this.#change((world) => refuseAnswer(world, call.choice));
+    }
+  }
+
+  async #restart(awayMs: number): Promise<void> {
+    await this.#real.stop();
+    this.#real.clock.advance(awayMs);
+    await this.#real.start();
+    await this.#real.settle();
+    this.#world = { ...this.#world, now: this.#world.now + awayMs };
+    this.#ownSteps += 2 * this.#plan.stages.length;
+    this.#change(restart);
+    this.#fireAll();
+  }
+
+  /** The server's own choices, told to the model, which judges them. */
+  #follow(): void {
+    const called = this.#real.runners.takeCalled();
+    const isCalm = called.every(({ end }) => end === undefined || end === 'ACCEPTED');
+    for (const { choice, end } of called) {
+      const better = isCalm ? betterFor(this.#world, choice) : undefined;
+      if (better !== undefined) throw this.#disagreement([better]);
+      this.#handOut(choice, end);
+    }
+    const waiting = leftWaiting(this.#world);
+    if (waiting.length > 0) throw this.#disagreement(waiting);
+  }
+
+  #handOut(choice: Choice, end: CallEnd | undefined): void {
+    const fault = faultOf(this.#world, choice);
+    if (fault !== undefined) throw this.#disagreement([`handed out: ${fault}`]);
+    this.#ownSteps += 2;
+    this.#change((world) => handOut(world, choice));
+    if (end !== undefined) this.#change((world) => endCall(world, choice, end));
+  }
+
+  /** A request to both sides, which must agree on whether and why it is refused. */
+  async #both(real: () => Promise<unknown>, model: (world: World) => void): Promise<boolean> {
+    const actual = await refusalOf(real());
+    const expected = this.#judge(model);
+    if (expected !== actual) {
+      throw this.#disagreement([`model ${expected ?? 'accepts'}, service ${actual ?? 'accepts'}`]);
+    }
+    const isAccepted = actual === undefined;
+    this.#tally[isAccepted ? 'accepted' : 'refused'] += 1;
+    return isAccepted;
+  }
+
+  #judge(model: (world: World) => void): string | undefined {
+    try {
+      this.#change(model);
+      return undefined;
+    } catch (error) {
+      if (error instanceof Refusal) return error.code;
+      throw error;
+    }
+  }
+
+  async #tick(ms: number): Promise<void> {
+    const end = this.#world.now + ms;
+    while (this.#world.now < end) {
+      const to = Math.min(nextDue(this.#world) ?? end, end);
+      this.#real.clock.advance(to - this.#world.now);
+      await this.#real.settle();
+      this.#world = { ...this.#world, now: to };
+      this.#change(tendRunners);
+      this.#fireAll();
+      this.#follow();
+    }
+  }
+
+  #fireAll(): void {
+    for (let fired = true; fired; ) {
+      this.#change((world) => {
+        fired = fire(world);
+      });
+      if (fired) this.#ownSteps += 1;
+    }
+  }
+
+  async #compare(): Promise<void> {
+    const { orchestrator } = this.#real;
+    const plan = await orchestrator.getWorkPlan(anyCall, { id: this.planId });
+    const { checks, stages } = await orchestrator.queryNodes(anyCall, {
+      workPlanId: this.planId,
+      checkIds: [],
+      stageIds: [],
+      checkStates: [],
+      stageStates: [],
+      includeChecks: true,
+      includeStages: true,
+      pageSize: 0,
+      pageToken: '',
+      view: 'FULL',
+    });
+    const found = differences(viewOfModel(this.#plan), viewOfReal(plan, checks, stages));
+    const stored = { version: plan.version, nodes: [...checks, ...stages] };
+    const wrong = found.length > 0 ? found : versionFaults(this.#before, this.#plan, stored, this.#ownSteps);
+    if (wrong.length > 0) throw this.#disagreement(wrong);
+    if (this.#ownSteps > 0) this.#world = withVersions(this.#world, this.planId, stored);
+  }
+
+  #disagreement(found: readonly string[]): Error {
+    return new Error([`the model and the service disagree:`, ...found, 'after:', ...this.#history].join('\n'));
+  }
+}
+
+/** The code with which a request is refused; undefined = it is accepted. Bugs pass through. */
+async function refusalOf(request: Promise<unknown>): Promise<string | undefined> {
+  try {
+    await request;
+    return undefined;
+  } catch (error) {
+    if (error instanceof AppError) return codeOf(error.reason);
+    throw error;
+  }
+}
