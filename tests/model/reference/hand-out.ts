@@ -103,7 +103,8 @@ export function handOut(world: World, { planId, stageId, how, runnerId, executio
   const attempt = stage && liveAttempt(stage);
   if (plan === undefined || stage === undefined || attempt === undefined) refuse('NOT_FOUND', stageId);
   attempt.processUid = executionId;
-  attempt.handedOut = { how, runnerId, heard: false, confirmBy: undefined };
+  const address = runnerOf(world, runnerId, stage.runnerType)?.address ?? '';
+  attempt.handedOut = { how, runnerId, address, heard: false, confirmBy: undefined };
   leaveQueue(stage, attempt, world.now);
   if (how === 'RUN') plan.marksAt ??= world.now + MARK_MS;
   if (how !== 'ACQUIRE') return;
@@ -123,7 +124,9 @@ export type CallEnd = 'ACCEPTED' | 'UNDELIVERED' | 'TIMED_OUT' | 'BROKEN';
 export function endCall(world: World, { runnerId, executionId, how }: Choice, kind: CallEnd): void {
   const found = executionOf(world, executionId);
   const runner = found && runnerOf(world, runnerId, found.stage.runnerType);
-  if (runner !== undefined && kind === 'UNDELIVERED') suspend(world, runner);
+  // A registration with another address has nothing to do with the old one.
+  const isThere = runner !== undefined && runner.address === found?.attempt.handedOut?.address;
+  if (isThere && kind === 'UNDELIVERED') suspend(world, runner);
   if (runner !== undefined && kind === 'ACCEPTED') delivered(runner);
   if (found === undefined || !isLive(found.attempt)) return;
   const { plan, stage, attempt } = found;

@@ -79,6 +79,8 @@ export type Attempt = {
 export type HandedOut = {
   readonly how: 'RUN' | 'RUN_ASYNC' | 'ACQUIRE';
   readonly runnerId: string;
+  /** Where the runner was registered then; empty for one that asked. */
+  readonly address: string;
   /** It has reported. */
   heard: boolean;
   /** When an acquired attempt goes back into the queue; undefined = its runner was heard of. */
