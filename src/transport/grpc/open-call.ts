@@ -174,8 +174,8 @@ function tooSlow(): AppError {
 
 /**
  * Frees what listened to a closed stream. Node gives each stream a function that V8 puts among the old objects, and
- * which keeps the stream until the next full collection: with its listeners a fifth of all that a call allocates would
- * be copied there with it (measured: 2 to 4 µs a call, and 10 ms of pause at each young collection).
+ * which keeps the stream until the next full collection: with its listeners 19 % of all bytes that calls allocate were
+ * copied there with it, without them it is 13 % (measured for CreateWorkPlan).
  */
 function forget(stream: ServerHttp2Stream): void {
   stream.removeAllListeners().on('error', ignore);
