@@ -93,12 +93,13 @@ async function keepResults(answering: Answering, ops: readonly UpdateOp[]): Prom
 async function updateChecks(answering: Answering, ops: readonly UpdateOp[]): Promise<Judge> {
   const { edit } = answering;
   const early = new Map<string, CheckUpdate>();
-  edit.onWaiting = async (check) => {
+  const onWaiting = async (check: CheckDraft): Promise<void> => {
     const update = early.get(check.current.id);
     early.delete(check.current.id);
     // The end of the attempt finalizes its results, also those that are taken only after it.
     if (update !== undefined) await storeUpdate(answering, check, { ...update, finalize: true });
   };
+  edit.onWaiting = onWaiting;
   for (const { check, update } of ops) {
     if (update.state !== 'FINAL') continue;
     await storeUpdate(answering, check, update);

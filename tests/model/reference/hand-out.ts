@@ -113,7 +113,7 @@ export function handOut(world: World, { planId, stageId, how, runnerId, executio
 }
 
 /** Marks of blocking calls that went out are written together, a few milliseconds later. */
-const MARK_MS = 5;
+const MARK_MS = 50;
 
 /** How long an acquired attempt may go without a word. */
 export const CONFIRM_MS = 30_000;
