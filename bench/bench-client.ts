@@ -10,12 +10,15 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { Http2Client } from './http2-client.ts';
 
 /** A grpc-js client that adds as little as it can to what is measured. */
 export class BenchClient {
   readonly #client: Client;
+  readonly #h2: Http2Client;
 
   constructor(address: string) {
+    this.#h2 = new Http2Client(address);
     this.#client = new Client(address, credentials.createInsecure(), {
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
@@ -25,12 +28,7 @@ export class BenchClient {
 
   /** Sends bytes and answers bytes: neither coding nor decoding is measured. */
   raw(path: string, request: Buffer): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      this.#client.makeUnaryRequest(path, same, same, request, (error, response) => {
-        if (response === undefined) reject(error ?? new Error('no answer'));
-        else resolve(response);
-      });
-    });
+    return this.#h2.raw(path, request);
   }
 
   async call<I extends DescMessage, O extends DescMessage>(
@@ -56,6 +54,7 @@ export class BenchClient {
 
   close(): void {
     this.#client.close();
+    void this.#h2.close();
   }
 }
 

@@ -21,7 +21,7 @@ test('the service does what the model of semantics.md says, whatever it is asked
 }, async () => {
   const seed = seedFrom('MODEL_SEED');
   const began = performance.now();
-  const tally: Tally = { commands: 0, accepted: 0, refused: 0, cells: new Cells() };
+  const tally: Tally = { commands: 0, accepted: 0, refused: 0, answersRead: 0, cells: new Cells() };
 
   await runDirected(tally);
   const { numRuns } = await agree(seed, RUNS, tally, async () => ':memory:');
@@ -31,7 +31,7 @@ test('the service does what the model of semantics.md says, whatever it is asked
   const seconds = ((performance.now() - began) / 1000).toFixed(1);
   console.log(
     `model: seed ${seed}, ${numRuns} runs in memory, ${onFiles.numRuns} on a file, ${tally.commands} commands, ` +
-      `${tally.accepted} accepted, ${tally.refused} refused, ` +
+      `${tally.accepted} accepted, ${tally.refused} refused, ${tally.answersRead} answers read again, ` +
       `${allCells.length - missing.length} of ${allCells.length} cells, ${seconds} s`,
   );
   expect(missing, 'cells that were never reached').toEqual([]);

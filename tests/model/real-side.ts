@@ -1,13 +1,21 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { defaultLimits } from '../../src/domain/limits.ts';
+import type { NodeView } from '../../src/domain/node.ts';
 import type { Ids } from '../../src/domain/ports.ts';
 import { createLogger } from '../../src/platform/logger.ts';
 import { createOrchestrator, type RunningOrchestrator } from '../../src/service/create-orchestrator.ts';
 import type { Orchestrator } from '../../src/service/orchestrator.ts';
+import type { WriteNodesResponse } from '../../src/service/requests.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/open.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import { type ManualClock, manualClock } from '../support/manual-clock.ts';
+import { anyCall } from '../support/service-rig.ts';
 import { PlayedRunners } from './played-runners.ts';
+
+type WrittenIds = {
+  readonly checks: readonly { readonly id: string }[];
+  readonly stages: readonly { readonly id: string }[];
+};
 
 const policyDefaults = {
   maxAttempts: 3,
@@ -66,6 +74,29 @@ export class RealSide {
       log: this.#log,
     });
     await this.#service.start();
+  }
+
+  /** The nodes of a write as a query shows them, in the form and order of the write's answer. */
+  async read(workPlanId: string, { checks, stages }: WrittenIds, view: NodeView): Promise<WriteNodesResponse> {
+    const checkIds = checks.map(({ id }) => id);
+    const stageIds = stages.map(({ id }) => id);
+    const found = await this.orchestrator.queryNodes(anyCall, {
+      workPlanId,
+      checkIds,
+      stageIds,
+      checkStates: [],
+      stageStates: [],
+      includeChecks: checkIds.length > 0,
+      includeStages: stageIds.length > 0,
+      pageSize: 0,
+      pageToken: '',
+      view,
+    });
+    return {
+      checks: checkIds.flatMap((id) => found.checks.filter((check) => check.id === id)),
+      stages: stageIds.flatMap((id) => found.stages.filter((stage) => stage.id === id)),
+      revision: found.revision,
+    };
   }
 
   /** The process ends. A database in a file is closed, one in memory lives on for the next process. */

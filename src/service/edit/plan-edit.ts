@@ -44,6 +44,8 @@ export class PlanEdit {
   /** Attempts that the edit created, in order. */
   readonly queued: QueuedAttempt[] = [];
   readonly #createdChildren = new Map<string, StageDraft[]>();
+  /** Whether an edge of any tree was resolved in this edit. */
+  hasResolved = false;
   /** Nodes that became FINAL and whose end has not been propagated yet. */
   readonly ended: NodeRef[] = [];
   /** Called when a check enters WAITING, before its goals are pursued: results that wait for that are taken now. */

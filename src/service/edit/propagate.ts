@@ -34,6 +34,7 @@ async function propagateEnd(edit: PlanEdit, node: NodeRef): Promise<void> {
   const { outcome } = draft.current;
   invariant(outcome, `${node.type} ${node.id} ended without an outcome`);
   const edges = await edit.uow.dependencies.recordResolution(edit.before.id, node, outcome, edit.origin.at);
+  if (edges.length > 0) edit.hasResolved = true;
   for (const edge of edges) await settleEdge(edit, edge);
   if (draft.type === 'STAGE') await settleStageEnd(edit, draft, outcome);
 }

@@ -30,6 +30,7 @@ export async function startTracking(
       known.set(dependencyKey(edge), satisfies(edge.condition, outcome) ? 'SATISFIED' : 'UNSATISFIED');
     }
   }
+  if (known.size > 0) edit.hasResolved = true;
   const { flat, resolution } = evaluate(tree, (edge) => known.get(dependencyKey(edge)));
   if (unsaved === undefined) await edit.uow.dependencies.startTracking(owner, flat);
   else await edit.uow.dependencies.put(owner, flat, true);
