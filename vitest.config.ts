@@ -13,7 +13,8 @@ export default defineConfig({
     environment: 'node',
     // Processes, not threads: a crash of the native SQLite module ends one file, and tests may change directory.
     pool: 'forks',
-    maxWorkers: 2,
+    // More than there may be cores: much of what is tested waits for processes and for time to pass.
+    maxWorkers: 3,
     testTimeout: 30_000,
     hookTimeout: 30_000,
     passWithNoTests: false,

@@ -210,7 +210,11 @@ const variables = z.object({
     'Time without calls after which a connection is closed; 0 = never.',
   ),
   GRPC_MAX_STREAMS: variable(count(1), '1000', 'Calls at the same time on one connection.'),
-  GRPC_MAX_SEND_BYTES: variable(bytes, '256MiB', 'Largest message to send.'),
+  GRPC_MAX_SEND_BYTES: variable(
+    bytes,
+    '256MiB',
+    'Largest message to send, and the most that answers nobody takes may hold together: then the largest and longest held are given up.',
+  ),
   TURBOCI_LIMIT_MESSAGE_BYTES: variable(bytes, '16MiB', 'Largest message to receive, also after decompression.'),
   TURBOCI_LIMIT_NODES_PER_WRITE: limit('nodesPerWrite', 1, 'Nodes in one write.'),
   TURBOCI_LIMIT_NODES_PER_PLAN: limit('nodesPerPlan', 1, 'Nodes of a plan.'),

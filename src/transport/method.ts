@@ -9,6 +9,7 @@ import {
 } from '@bufbuild/protobuf';
 import type { RequestContext } from '../endpoint/request-context.ts';
 import type { StreamItem, StreamRpc, UnaryRpc } from '../endpoint/rpc.ts';
+import type { Gate } from './gate.ts';
 import { parseMessage } from './parse-message.ts';
 
 /** A unary RPC from bytes to bytes. */
@@ -82,6 +83,11 @@ export function largeUnaryMethod<I extends DescMessage, O extends DescMessage, R
       return Buffer.concat(parts);
     },
   };
+}
+
+/** The same, let through a gate. */
+export function gated(method: UnaryMethod, gate: Gate): UnaryMethod {
+  return { ...method, call: (ctx, request) => gate.pass(ctx.signal, () => method.call(ctx, request)) };
 }
 
 /** The same for an endpoint that answers with a stream. */

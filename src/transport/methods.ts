@@ -36,10 +36,14 @@ import {
   encodeGet,
   encodeWorkPlans,
 } from './codec/work-plan.ts';
-import { largeUnaryMethod, type Method, streamMethod, unaryMethod } from './method.ts';
+import { Gate } from './gate.ts';
+import { gated, largeUnaryMethod, type Method, streamMethod, unaryMethod } from './method.ts';
 
 /** The services that the server serves; StageRunner is the runners'. */
 export const servedServices: readonly DescService[] = [TurboCIOrchestrator, TurboCIExecutor];
+
+/** Queries that are being answered: each may hold a whole plan. Answers that wait for their readers are bounded elsewhere. */
+const QUERIES_AT_A_TIME = 4;
 
 /** Every RPC of the endpoint table with its codec; an RPC of the contract that is missing does not compile. */
 export function createMethods(endpoints: Endpoints): readonly Method[] {
@@ -57,7 +61,10 @@ function orchestratorMethods(rpc: Endpoints['orchestrator']) {
     listWorkPlans: unaryMethod(method.listWorkPlans, rpc.listWorkPlans, decodeList, encodeWorkPlans),
     cancelWorkPlan: unaryMethod(method.cancelWorkPlan, rpc.cancelWorkPlan, decodeCancel, encodeCancel),
     writeNodes: largeUnaryMethod(method.writeNodes, rpc.writeNodes, decodeWriteNodes, encodeWriteNodes),
-    queryNodes: largeUnaryMethod(method.queryNodes, rpc.queryNodes, decodeQueryNodes, encodeQueryNodes),
+    queryNodes: gated(
+      largeUnaryMethod(method.queryNodes, rpc.queryNodes, decodeQueryNodes, encodeQueryNodes),
+      new Gate(QUERIES_AT_A_TIME),
+    ),
     watchWorkPlan: streamMethod(method.watchWorkPlan, rpc.watchWorkPlan, decodeWatchWorkPlan, (item) =>
       item.type === 'EVENT' ? encodeEvent(item.planId, item.event) : encodeCompletion(item),
     ),

@@ -18,7 +18,7 @@ test('peers that send slowly, read nothing or say nothing are let go, and cost n
   });
   for (let round = 0; round < ROUNDS; round++) {
     await siege.withstand('slow senders', slowSenders(300));
-    const answers = { calls: 20, nodes: 500, nodeBytes: 8000, limitBytes: UNREAD_BYTES };
+    const answers = { calls: 60, nodes: 5000, nodeBytes: 800, limitBytes: UNREAD_BYTES };
     await siege.withstand('unread answers', unreadAnswers(answers));
     await siege.withstand('idle connections', idleConnections(affordable(CONNECTIONS)));
   }
