@@ -3,7 +3,7 @@
 ALTER TABLE events RENAME TO old_events;
 
 CREATE TABLE events (
-  position INTEGER PRIMARY KEY, -- the order in which they were committed, of all plans together
+  position INTEGER PRIMARY KEY, -- the order in which they were stored, of all plans together
   work_plan_id TEXT NOT NULL REFERENCES work_plans (id),
   revision INTEGER NOT NULL CHECK (revision >= 1),
   seq INTEGER NOT NULL CHECK (seq >= 1),

@@ -78,6 +78,7 @@ export function largeUnaryMethod<I extends DescMessage, O extends DescMessage, R
       const parts: Uint8Array[] = [];
       for (const part of encode(response)) {
         if (parts.length > 0) await nextLoopTurn();
+        ctx.signal.throwIfAborted();
         parts.push(toBinary(desc.output, part));
       }
       return Buffer.concat(parts);

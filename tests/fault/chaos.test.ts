@@ -2,6 +2,7 @@ import { dirname } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { TurboCIOrchestrator } from '../../gen/turboci/v1/service_pb.js';
 import { TestClient } from '../support/client.ts';
+import { effort } from '../support/effort.ts';
 import { findViolations } from '../support/invariants.ts';
 import { within } from '../support/wait-for.ts';
 import { Authors } from './chaos/authors.ts';
@@ -14,8 +15,8 @@ import { steadyPort } from './chaos/steady-port.ts';
 import { Dice, seedFrom } from './dice.ts';
 import { databasePath, launch } from './serve.ts';
 
-const PLANS = 200;
-const LIVES = 20;
+const PLANS = effort(120, 200);
+const LIVES = effort(12, 20);
 /** Plans that the last server gets, which nobody kills: what it forgets, no restart brings back to mind. */
 const LAST_PLANS = 60;
 /** How often that server stands still for a moment. */

@@ -77,8 +77,8 @@ export class Editor {
       handOut.take(edit);
       const saved = await saveEdit(edit);
       await handOut.brief(edit);
-      uow.afterCommit(() => handOut.start());
       this.announce(uow, saved, edit.effects);
+      uow.afterCommit(() => handOut.start());
       return work.answer(saved, changed, uow);
     };
     return storage.write(unit, options).catch((error: unknown) => {

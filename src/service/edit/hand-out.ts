@@ -16,7 +16,7 @@ export type Place = {
 };
 
 /**
- * Finds room for one more attempt of a queue in which nobody waits; undefined when there is none. The executions in
+ * Finds room for one more attempt of a queue, if nobody waits there; undefined when there is none. The executions in
  * `leaving` end with the very edit that asks: their room counts as free.
  */
 export type PlaceFinder = (queue: string, leaving: ReadonlySet<string>) => Place | undefined;
@@ -36,17 +36,31 @@ export class HandOut {
 
   /** Takes places for what the edit queued. Before the edit is saved. */
   take(edit: PlanEdit): void {
+    if (edit.queued.length === 0) return;
+    const leaving = this.#leaving(edit);
+    const full = new Set<string>();
     for (const queued of edit.queued) {
       if (this.#taken.length === MOST) return;
       const { stage, attempt } = queued;
       const { state, processUid, availableAt } = attempt.current;
       if (state !== 'PENDING' || processUid !== undefined || availableAt > edit.origin.at) continue;
       const queue = queueOf(stage.current.runnerType, stage.current.executionMode);
-      const place = queue && this.#places(queue, edit.effects.released);
-      if (!place) continue;
+      if (queue === undefined || full.has(queue)) continue;
+      const place = this.#places(queue, leaving);
+      if (place === undefined) {
+        full.add(queue);
+        continue;
+      }
       this.#taken.push({ place, queued });
       handOver(edit, stage, attempt, place.handover);
     }
+  }
+
+  /** What its own holder ended has made room. Whoever is to be told to stop may still be at work. */
+  #leaving({ effects }: PlanEdit): ReadonlySet<string> {
+    const leaving = new Set(effects.released);
+    for (const { executionId } of effects.stops) leaving.delete(executionId);
+    return leaving;
   }
 
   /** Reads what the holders are to do. After the edit was saved, in its unit. */

@@ -122,11 +122,18 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
     this.#fill(queue);
   }
 
-  /** Room for one attempt that an edit is making available, in a queue in which nothing waits. */
+  /**
+   * Room for one attempt that an edit is making available, at a runner that is called, while nothing of its type waits.
+   * Runners that wait for work get it by the queue, as much of it at a time as they asked for.
+   */
   placeFor(name: string, leaving: ReadonlySet<string>): Place | undefined {
-    if (!this.#isRunning || (this.#queues.get(name)?.ready.size ?? 0) > 0) return undefined;
-    const taker = this.#taker(parseQueue(name), leaving);
-    if (taker === undefined) return undefined;
+    const { runnerType, mode } = parseQueue(name);
+    if (!this.#isRunning || this.#queuesOf(runnerType).some(({ ready }) => ready.size > 0)) return undefined;
+    const { registry } = this.#deps;
+    const below = this.#waiting(runnerType)?.load;
+    const runner = registry.pick(runnerType, mode, { below, leaving });
+    if (runner === undefined) return undefined;
+    const taker = this.#pushTaker(runner, mode);
     const { handover } = taker;
     const { promise: settled, resolve: settle } = Promise.withResolvers<void>();
     track(this.#work, settled);
@@ -142,7 +149,7 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
       release: () => {
         taker.release();
         settle();
-        this.roomAt([...taker.runnerTypes]);
+        this.roomAt([runnerType]);
       },
     };
   }
@@ -188,10 +195,10 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
   }
 
   /** Of the runners that wait and those that can be called the one with the least load. */
-  #taker({ runnerType, mode }: Pick<Queue, 'runnerType' | 'mode'>, leaving?: ReadonlySet<string>): Taker | undefined {
+  #taker({ runnerType, mode }: Queue): Taker | undefined {
     const { registry, desk } = this.#deps;
-    const waiting = desk.pick(runnerType, (runnerId) => registry.roomOf(runnerId, runnerType, leaving));
-    const called = registry.pick(runnerType, mode, { below: waiting?.load, leaving });
+    const waiting = this.#waiting(runnerType);
+    const called = registry.pick(runnerType, mode, { below: waiting?.load });
     if (called !== undefined) return this.#pushTaker(called, mode);
     if (waiting === undefined) return undefined;
     const { waiter } = waiting;
@@ -215,6 +222,11 @@ export class RunnerDispatcher implements BackgroundService, EffectListener {
         waiter.free();
       },
     };
+  }
+
+  #waiting(runnerType: string) {
+    const { registry, desk } = this.#deps;
+    return desk.pick(runnerType, (runnerId) => registry.roomOf(runnerId, runnerType));
   }
 
   #pushTaker(runner: RunnerRegistration, mode: ExecutionMode): Taker {

@@ -183,9 +183,9 @@ export class RunnerRegistry implements BackgroundService {
   }
 
   /** The load of a runner that has room for one more; undefined = it is full, or its registration has expired. */
-  roomOf(runnerId: string, runnerType: string, leaving?: ReadonlySet<string>): number | undefined {
+  roomOf(runnerId: string, runnerType: string): number | undefined {
     const registration = this.find(runnerId, runnerType);
-    return registration && this.#roomAt(registration, leaving);
+    return registration && this.#roomAt(registration);
   }
 
   /** A call to the runner could not be delivered: it is spared for a while. */

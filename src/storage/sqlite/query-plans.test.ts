@@ -5,6 +5,7 @@ import { attemptReader } from './attempt-repository.ts';
 import { MEMORY, openWriter } from './connection.ts';
 import { heldAttempts } from './held-attempts.ts';
 import { migrate } from './migrator.ts';
+import { resultRepository } from './result-repository.ts';
 import type { Schema } from './schema.ts';
 import { Statements } from './statements.ts';
 import { timerQueue } from './timer-queue.ts';
@@ -45,4 +46,22 @@ it.each([
     return [...new Set(steps.map((step) => SEARCH.exec(step)?.[1] ?? (SEARCH.test(step) ? 'PRIMARY KEY' : step)))];
   });
   expect(found).toEqual(indexes);
+});
+
+it('the results of an owner are searched by the owner, however many results the plan has', async () => {
+  const database = openWriter(MEMORY);
+  onTestFinished(() => void database.close());
+  const db = new Kysely<Schema>({ dialect: new SqliteDialect({ database }) });
+  await migrate(MEMORY, database, db);
+  const prepare = vi.spyOn(database, 'prepare');
+  resultRepository(new Statements(database, db));
+  const ofOwner = prepare.mock.calls
+    .map(([source]) => source)
+    .filter((source) => source.includes('"owner_id" =') && !source.includes('"check_id" ='));
+  expect(ofOwner).toHaveLength(3);
+  for (const source of ofOwner) {
+    const plan = database.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${source}`);
+    const [step] = plan.all(...(source.match(/\?/g) ?? []).map(() => null));
+    expect(step?.detail).toContain('idx_check_results_owner (work_plan_id=? AND owner_type=? AND owner_id=?)');
+  }
 });

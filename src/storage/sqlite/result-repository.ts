@@ -76,10 +76,23 @@ export function resultRepository(statements: Statements): ResultRepository {
       .returning(['check_id', ...resultColumns])
       .compile(),
   );
+  // Both look-ups ask for a column that no index has: else SQLite would read all results of the plan from the index of
+  // check ids, which covers the rest, instead of searching that of owners.
+  const openOf = statements.prepare((db, arg: Arg<Owner>) =>
+    db
+      .selectFrom('check_results')
+      .select('id')
+      .where('work_plan_id', '=', arg('planId'))
+      .where('owner_type', '=', arg('ownerType'))
+      .where('owner_id', '=', arg('ownerId'))
+      .where('finalized_at', 'is', null)
+      .limit(sql.lit(1))
+      .compile(),
+  );
   const checksOf = statements.prepare((db, arg: Arg<Owner>) =>
     db
       .selectFrom('check_results')
-      .select('check_id')
+      .select(['check_id', 'superseded'])
       .where('work_plan_id', '=', arg('planId'))
       .where('owner_type', '=', arg('ownerType'))
       .where('owner_id', '=', arg('ownerId'))
@@ -122,7 +135,7 @@ export function resultRepository(statements: Statements): ResultRepository {
     },
     async finalizeOfOwner(planId, ownerType, ownerId, at) {
       // Most attempts leave no results; looking costs a third of an UPDATE that finds none.
-      if (checksOf.get({ planId, ownerType, ownerId }) === undefined) return [];
+      if (openOf.get({ planId, ownerType, ownerId }) === undefined) return [];
       const rows = finalizeOfOwner.all({ planId, ownerType, ownerId, at });
       return rows.map((row) => ({ checkId: row.check_id, result: fromResultRow(row) }));
     },

@@ -28,10 +28,10 @@ export class CallMemory {
   /** Most that one request may hold. */
   readonly maxRequestBytes: number;
 
-  constructor({ maxRequestBytes, incomingBytes, outgoingBytes }: CallMemoryLimits) {
+  constructor({ maxRequestBytes, incomingBytes, outgoingBytes }: CallMemoryLimits, clock: Clock) {
     this.maxRequestBytes = maxRequestBytes;
-    this.incoming = new Holdings(incomingBytes, (call) => call.refuseRest());
-    this.outgoing = new Holdings(outgoingBytes, (call) => call.dropAnswer());
+    this.incoming = new Holdings(incomingBytes, clock, (call) => call.refuseRest());
+    this.outgoing = new Holdings(outgoingBytes, clock, (call) => call.dropAnswer());
   }
 }
 
@@ -56,6 +56,7 @@ export class OpenCall {
   #grace: CallGrace;
   #ended: grpcStatus | undefined;
   #hasRequest = false;
+  #request: Uint8Array | undefined;
   #stopTimer: CancelTimer | undefined;
 
   constructor(
@@ -91,10 +92,24 @@ export class OpenCall {
     return this.#hasRequest;
   }
 
-  /** All of the request has come: it is its endpoint's now. */
-  requestArrived(): void {
-    this.#hasRequest = true;
+  /** Keeps a request message until its end has come; false = there was one already. */
+  keepRequest(message: Uint8Array): boolean {
+    if (this.#request !== undefined) return false;
+    if (this.isEnded) return true;
+    this.#request = message;
+    // In place of its pieces, and as large as it is unpacked.
     this.#memory.incoming.release(this);
+    this.#memory.incoming.add(this, message.byteLength);
+    return true;
+  }
+
+  /** All of the request has come: it is its endpoint's now. Undefined = there was no message. */
+  takeRequest(): Uint8Array | undefined {
+    const request = this.#request;
+    this.#hasRequest = true;
+    this.#request = undefined;
+    this.#memory.incoming.release(this);
+    return request;
   }
 
   /** Sends the only answer of the call, which waits for its reader. */
@@ -147,6 +162,7 @@ export class OpenCall {
     if (this.#ended !== undefined) return;
     const status = explained(given);
     this.#ended = status.code;
+    this.#request = undefined;
     this.#memory.incoming.release(this);
     if (status.code === grpcStatus.DEADLINE_EXCEEDED) this.ctx?.abort(deadlineExceeded());
     send(status);

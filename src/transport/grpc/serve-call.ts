@@ -21,7 +21,6 @@ export type ServeDeps = {
 /** Runs one call of one of our methods: reads its single request, then answers it. */
 export function serveCall(open: OpenCall, method: Method, deps: ServeDeps): void {
   const { call } = open;
-  let request: Uint8Array | undefined;
   let isAnswering = false;
   let cancelTimeout: CancelTimer = () => {};
   call.start({
@@ -35,13 +34,12 @@ export function serveCall(open: OpenCall, method: Method, deps: ServeDeps): void
     },
     onReceiveMessage(message: unknown) {
       // A second one is refused at once: there could be any number of them, each as large as a message may be.
-      if (request !== undefined) return open.end(notOneMessage());
-      if (message instanceof Uint8Array) request = message;
+      if (message instanceof Uint8Array && !open.keepRequest(message)) return open.end(notOneMessage());
       call.startRead();
     },
     onReceiveHalfClose() {
       const { ctx } = open;
-      open.requestArrived();
+      const request = open.takeRequest();
       if (ctx === undefined || open.isEnded) return;
       if (request === undefined) return open.end(notOneMessage());
       if (method.endsWithDrain) cancelTimeout();

@@ -131,7 +131,7 @@ export class GrpcServer {
       asAppError: (error, ctx) => (error instanceof AppError ? error : toAppError(error, ctx, ids)),
       maxSendBytes: limits.maxSendBytes,
     };
-    const memory = callMemory(limits);
+    const memory = callMemory(limits, clock);
     return ({ path }, call) => {
       const open = new OpenCall(path, call, clock, grace, memory, () => this.#calls.delete(open));
       this.#calls.add(open);
@@ -168,15 +168,12 @@ function maxRequestBytes({ maxReceiveBytes }: GrpcLimits): number {
 }
 
 /** Requests that may hold the most at the same time. */
-const LARGEST_REQUESTS = 16;
+const LARGEST_REQUESTS = 8;
 
-function callMemory(limits: GrpcLimits): CallMemory {
+function callMemory(limits: GrpcLimits, clock: Clock): CallMemory {
   const mostOfOne = maxRequestBytes(limits);
-  return new CallMemory({
-    maxRequestBytes: mostOfOne,
-    incomingBytes: LARGEST_REQUESTS * mostOfOne,
-    outgoingBytes: limits.maxSendBytes,
-  });
+  const incomingBytes = LARGEST_REQUESTS * mostOfOne;
+  return new CallMemory({ maxRequestBytes: mostOfOne, incomingBytes, outgoingBytes: limits.maxSendBytes }, clock);
 }
 
 function serverOptions(limits: GrpcLimits): ServerOptions {

@@ -82,10 +82,14 @@ export function addProgress(attempt: Attempt, entry: ProgressWrite): void {
   attempt.progressPercent = percent ?? attempt.progressPercent;
 }
 
-function isKnown(attempt: Attempt, entry: ProgressWrite): boolean {
-  return (
-    entry.idempotencyKey !== '' && attempt.progress.some((known) => equal(known, { ...entry, timestamp: undefined }))
-  );
+function isKnown(attempt: Attempt, { message, percent, details, idempotencyKey }: ProgressWrite): boolean {
+  // No details and empty ones are the same.
+  const same = (known: Attempt['progress'][number]): boolean =>
+    known.idempotencyKey === idempotencyKey &&
+    known.message === message &&
+    known.percent === percent &&
+    equal(known.details ?? {}, details ?? {});
+  return idempotencyKey !== '' && attempt.progress.some(same);
 }
 
 /** The stage in whose name a write comes (section 6): the reference must be to its live attempt, and to its holder. */
