@@ -38,18 +38,22 @@ export class BenchClient {
     return fromBinary(method.output, await this.raw(pathOf(method), encode(method, request)));
   }
 
-  /** Reads a stream to its end; `opened` resolves when the server has accepted it. */
+  /** Reads a stream to its end; `opened` resolves when the server has accepted it, `last` with its last message. */
   drain<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageInitShape<I>,
-  ): { readonly opened: Promise<void>; readonly ended: Promise<void> } {
+  ): { readonly opened: Promise<void>; readonly last: Promise<MessageShape<O>> } {
     const bytes = encode(method, request);
     const call = this.#client.makeServerStreamRequest(pathOf(method), same, same, bytes, new Metadata(), {});
     const opened = new Promise<void>((resolve) => call.once('metadata', () => resolve()));
-    const ended = new Promise<void>((resolve, reject) => {
-      call.once('end', resolve).once('error', reject).resume();
+    const last = new Promise<MessageShape<O>>((resolve, reject) => {
+      let latest = new Uint8Array();
+      call.on('data', (message: Uint8Array<ArrayBuffer>) => {
+        latest = message;
+      });
+      call.once('end', () => resolve(fromBinary(method.output, latest))).once('error', reject);
     });
-    return { opened, ended };
+    return { opened, last };
   }
 
   close(): void {

@@ -13,6 +13,8 @@ export class Http2Client {
 
   constructor(address: string) {
     this.#session = connect(`http://${address}`);
+    // Its streams tell.
+    this.#session.on('error', () => {});
   }
 
   raw(path: string, message: Buffer): Promise<Buffer> {
@@ -33,6 +35,8 @@ export class Http2Client {
       });
       stream.on('data', (piece: Buffer) => pieces.push(piece));
       stream.on('error', reject);
+      // A session that ends takes its streams with it without another word.
+      stream.on('close', () => reject(new Error('the stream was closed before its end')));
       stream.on('end', () => {
         if (Number(status) === 0) resolve(Buffer.concat(pieces).subarray(PREFIX_BYTES));
         else reject(new Error(`grpc-status ${String(status)}`));

@@ -26,7 +26,7 @@ export function readMachine(): Machine {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
     memoryGiB: Math.round((totalmem() / 1024 ** 3) * 10) / 10,
-    kernel: `${type()} ${release()}`,
+    kernel: `${type()} ${/^[\d.]+/.exec(release())?.[0] ?? ''}`,
     fileSystem: fileSystemOf(tmpdir(), readFileSync('/proc/self/mounts', 'utf8')),
     node: process.version,
     sqlite: sqliteVersion(),

@@ -1,5 +1,5 @@
 import { ExecutionMode, NodeType, NodeView } from '../gen/turboci/v1/common_pb.js';
-import { TurboCIOrchestrator } from '../gen/turboci/v1/service_pb.js';
+import { TurboCIOrchestrator, type WorkPlanEvent } from '../gen/turboci/v1/service_pb.js';
 import type { BenchClient } from './bench-client.ts';
 import { recordJournal } from './limits/record-journal.ts';
 import type { Journal } from './limits/row-journal.ts';
@@ -28,7 +28,13 @@ export async function runPlan(client: BenchClient, stages: ReturnType<typeof rem
   const watch = client.drain(watchWorkPlan, { workPlanId, ...filter, endOnCompletion: true });
   await watch.opened;
   await client.call(writeNodes, { workPlanId, stages, responseView: NodeView.BASIC });
-  await watch.ended;
+  assertSucceeded(await watch.last);
+}
+
+/** What failed is no work that was done. */
+export function assertSucceeded({ event }: WorkPlanEvent): void {
+  if (event.case === 'completedEvent' && !event.value.hasFailures) return;
+  throw new Error('the plan did not end as it should');
 }
 
 /** What a server writes when it does something for which it needs a runner. */

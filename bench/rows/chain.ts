@@ -5,6 +5,7 @@ import { withServer } from '../bench-server.ts';
 import { bareWriteMs } from '../limits/bare-writes.ts';
 import { recordJournal } from '../limits/record-journal.ts';
 import { milliseconds, repeated } from '../load.ts';
+import { assertSucceeded } from '../remote-plan.ts';
 import { costRow, type Row } from '../row.ts';
 import type { Scale } from '../scale.ts';
 
@@ -41,7 +42,7 @@ async function runChain(client: BenchClient, hops: number): Promise<number> {
   await watch.opened;
   return milliseconds(async () => {
     await client.call(writeNodes, { workPlanId, stages: stagesInARow(hops), responseView: NodeView.BASIC });
-    await watch.ended;
+    assertSucceeded(await watch.last);
   });
 }
 

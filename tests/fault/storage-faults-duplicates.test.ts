@@ -89,6 +89,7 @@ async function expectAlike({ title, one, once, twice }: Pair): Promise<void> {
   expect(plain(twice, await twice.act.look()), `${title}: what it did`).toEqual(plain(once, await once.act.look()));
   const replies = twice.replies.map((reply) => plain(twice, reply));
   const expected = plain(once, once.replies[0]);
+  expect(expected, `${title}: sent once`).toHaveProperty('answer');
   // Of two requests at a time it is not known which came first.
   const [first, second] = same(replies[0], expected) ? replies : replies.toReversed();
   expect(first, `${title}: the answer`).toEqual(expected);

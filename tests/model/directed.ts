@@ -87,14 +87,14 @@ export function directedRuns(planId: string): readonly (readonly Command[])[] {
   const running = callEnds.flatMap((outcome, at) => [
     register(planId),
     stage(`r${at}`, { runnerType: 'pushed', executionPolicy: policy }),
-    { do: 'tick', ms: 10 } as const,
+    { do: 'tick', ms: 60 } as const,
     { do: 'endCall', turn: 0, outcome } as const,
     { do: 'tick', ms: 60_000 } as const,
   ]);
   const restarts = [
     register(planId),
     stage('called', { runnerType: 'pushed' }),
-    { do: 'tick', ms: 10 } as const,
+    { do: 'tick', ms: 60 } as const,
     stage('offered', { runnerType: 'pushed', executionMode: 'ASYNC' }),
     stage('reserved', { runnerType: 'pushed' }),
     { do: 'restart', awayMs: 0 } as const,

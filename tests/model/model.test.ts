@@ -34,6 +34,7 @@ test('the service does what the model of semantics.md says, whatever it is asked
       `${tally.accepted} accepted, ${tally.refused} refused, ${tally.answersRead} answers read again, ` +
       `${allCells.length - missing.length} of ${allCells.length} cells, ${seconds} s`,
   );
+  expect(tally.commands).toBeGreaterThan(effort(40_000, 1_000_000));
   expect(missing, 'cells that were never reached').toEqual([]);
 });
 

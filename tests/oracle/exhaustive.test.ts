@@ -114,6 +114,8 @@ test.for(families)(
     console.log(
       `${name}: ${paths.length} paths, ${known.size} histories of them, ${graphs} graphs played, ${steps} steps compared`,
     );
+    // No menu has become empty by mistake.
+    expect(graphs).toBeGreaterThanOrEqual(15_000);
   },
 );
 

@@ -96,13 +96,18 @@ export class TestStream<T> implements AsyncIterable<T> {
   readonly #call: ClientReadableStream<T>;
   /** Resolves when the server has sent headers: the subscription stands. */
   readonly opened: Promise<void>;
+  /** What the stream ended with, also before anybody read it. */
+  #failure: Error | undefined;
 
   constructor(call: ClientReadableStream<T>) {
     this.#call = call;
     this.opened = new Promise((resolve, reject) => {
       call.once('metadata', () => resolve());
       // Leaving the iteration early destroys the stream with an error of Node's, which has no status.
-      call.once('error', (error: Error) => reject(isServiceError(error) ? new RpcError(error) : error));
+      call.once('error', (error: Error) => {
+        this.#failure = isServiceError(error) ? new RpcError(error) : error;
+        reject(this.#failure);
+      });
     });
     this.opened.catch(() => {});
   }
@@ -110,6 +115,7 @@ export class TestStream<T> implements AsyncIterable<T> {
   async *[Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     try {
       yield* this.#call;
+      if (this.#failure !== undefined) throw this.#failure;
     } catch (error) {
       throw isServiceError(error) ? new RpcError(error) : error;
     }

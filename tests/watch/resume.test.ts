@@ -28,7 +28,7 @@ test(`watchers that join, leave and resume anywhere while ${LIVES} servers are k
   const over = new AbortController();
   let server: ServerProcess = launch(path);
   let client = new TestClient(await server.serving);
-  const address = { now: (await server.serving) as string | undefined };
+  const address: { now: string | undefined } = { now: await server.serving };
   const plans = await Promise.all(
     Array.from({ length: LASTING + PULSING }, async () => {
       const { workPlan } = await turboci(client).createWorkPlan({});

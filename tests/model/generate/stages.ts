@@ -64,7 +64,7 @@ function policy(dice: Dice): PolicyWrite {
     maxAttempts: maybe(dice, 0.5, () => 1 + dice.below(3)),
     attemptTimeoutMs: maybe(dice, 0.4, () => dice.pick([5000, 20_000])),
     heartbeatTimeoutMs: maybe(dice, 0.4, () => dice.pick([0, 1000, 4000])),
-    stageTimeoutMs: maybe(dice, 0.35, () => dice.pick([0, 8000, 30_000])),
+    stageTimeoutMs: maybe(dice, 0.35, () => dice.pick([0, 9000, 30_000])),
     backoffInitialMs: maybe(dice, 0.5, () => dice.pick([0, 100, 1000])),
     backoffMultiplier: maybe(dice, 0.3, () => dice.pick([1, 2, 3])),
     backoffMaxMs: maybe(dice, 0.2, () => dice.pick([50, 2000])),

@@ -1,4 +1,4 @@
-import { beginAttempting, isPastStageTimeout } from './attempts.ts';
+import { beginAttempting } from './attempts.ts';
 import { finishCheck } from './checks.ts';
 import { continuationVerdict, groupVerdict } from './dependencies.ts';
 import { type Due, dueFinal, dueInPlanning } from './goals.ts';
@@ -67,7 +67,7 @@ function advanceStage(plan: Plan, stage: Stage, now: number): boolean {
     }
     case 'AWAITING_GROUP': {
       const isResolved = stage.cancelled || continuationVerdict(plan, stage) !== 'OPEN';
-      const isLate = isPastStageTimeout(stage, now);
+      const isLate = stage.waitsTooLate;
       if (!isResolved && isLate) stage.concludedReason = 'STAGE_TIMEOUT';
       if (isResolved || isLate) stage.state = 'FINAL';
       return isResolved || isLate;

@@ -58,9 +58,9 @@ export function backoffMs(policy: Policy, ended: number): number {
 }
 
 /** COMPLETE: the stage goes on. */
-export function completeAttempt(plan: Plan, stage: Stage, attempt: Attempt): void {
+export function completeAttempt(plan: Plan, stage: Stage, attempt: Attempt, now: number): void {
   end(plan, stage, attempt, 'COMPLETE');
-  conclude(stage, 'SUCCEEDED', 'ATTEMPT_COMPLETE');
+  conclude(stage, 'SUCCEEDED', 'ATTEMPT_COMPLETE', now);
 }
 
 /** INCOMPLETE: another attempt, in the same commit, or the end of the stage. A verdict allows no other attempt. */
@@ -75,9 +75,9 @@ export function failAttempt(
   attempt.failure = failure;
   end(plan, stage, attempt, 'INCOMPLETE');
   const reason = verdict || attempt.blockNewAttempts ? 'ATTEMPT_BLOCKED_RETRY' : noRetryReason(stage, now);
-  if (stage.cancelled) conclude(stage, 'CANCELLED', 'CANCELLED');
-  else if (stage.timedOut) conclude(stage, 'FAILED', 'STAGE_TIMEOUT');
-  else if (reason !== undefined) conclude(stage, 'FAILED', reason);
+  if (stage.cancelled) conclude(stage, 'CANCELLED', 'CANCELLED', now);
+  else if (stage.timedOut) conclude(stage, 'FAILED', 'STAGE_TIMEOUT', now);
+  else if (reason !== undefined) conclude(stage, 'FAILED', reason, now);
   else stage.attempts.push(newAttempt(attempt.idx + 1, now + backoffMs(stage.policy, attempt.idx)));
 }
 
@@ -98,7 +98,8 @@ export function isPastStageTimeout(stage: Stage, now: number): boolean {
 }
 
 /** The last attempt has ended for good: the stage waits for its group, which may have resolved long ago. */
-export function conclude(stage: Stage, outcome: Outcome, reason: ConcludedReason): void {
+export function conclude(stage: Stage, outcome: Outcome, reason: ConcludedReason, now: number): void {
+  stage.waitsTooLate = isPastStageTimeout(stage, now);
   stage.ownOutcome = outcome;
   stage.concludedReason = reason;
   stage.state = 'AWAITING_GROUP';

@@ -59,7 +59,7 @@ export function conclude(world: World, execution: Execution, answer: Answer): vo
   if (answer.details !== undefined) attempt.details = mergedOrSame(attempt.details, answer.details);
   attempt.answer = canonical(answer);
   if (answer.failure === undefined) {
-    completeAttempt(plan, stage, attempt);
+    completeAttempt(plan, stage, attempt, now);
   } else {
     const reason = answer.failure.reason || stopReason(stage, attempt) || 'EXECUTOR_FAILURE';
     failAttempt(plan, stage, attempt, { ...answer.failure, reason }, now, verdict);

@@ -58,6 +58,7 @@ export function newStage(write: StageWrite, parentId: string, now: number): Stag
     continuation: undefined,
     cancelled: false,
     timedOut: false,
+    waitsTooLate: false,
     attempts: [],
     version: 0,
     revision: 0,
@@ -133,7 +134,7 @@ function writeLiveAttempt(plan: Plan, stage: Stage, live: Attempt, write: StageW
   } else if (state === 'FINAL' && asked !== 'COMPLETE' && !isOwned(live) && earlier?.state === 'INCOMPLETE') {
     failAttempt(plan, stage, live, earlier.failure, now, true);
   } else if (leaves || asked === 'COMPLETE') {
-    completeAttempt(plan, stage, live);
+    completeAttempt(plan, stage, live, now);
   }
   if (state === 'FINAL') stage.state = 'FINAL';
 }

@@ -126,6 +126,8 @@ export type Stage = {
   continuation: Group | undefined;
   cancelled: boolean;
   timedOut: boolean;
+  /** Its stage_timeout had passed when it began to wait for its group. */
+  waitsTooLate: boolean;
   attempts: Attempt[];
   version: number;
   revision: number;

@@ -56,11 +56,8 @@ export function writeNodes(plan: Plan, request: WriteNodes, now: number): void {
     grant: () => writeStageAttempt(plan, stage, write, now),
   }));
   left = settle(plan, left, attempts, now);
-  for (const { stage, write } of stages) {
-    if (!write.cancel) continue;
-    cancelStage(plan, stage, now);
-    left = settle(plan, left, [], now);
-  }
+  for (const { stage, write } of stages) if (write.cancel) cancelStage(plan, stage, now);
+  left = settle(plan, left, [], now);
   for (const wish of left) wish.grant();
   advance(plan, now);
   owners.requireLiveOrEndedNow();
