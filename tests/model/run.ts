@@ -228,7 +228,7 @@ export class Run {
     const called = this.#real.runners.takeCalled();
     const isCalm = called.every(({ end }) => end === undefined || end === 'ACCEPTED');
     for (const { choice, end } of called) {
-      const better = isCalm ? betterFor(this.#world, choice) : undefined;
+      const better = isCalm ? betterFor(this.#world, choice, this.#before) : undefined;
       if (better !== undefined) throw this.#disagreement([better]);
       this.#handOut(choice, end);
     }

@@ -139,11 +139,6 @@ export class OpenCall {
     return this.#ended !== undefined;
   }
 
-  /** Bytes that the peer has not taken yet. */
-  get unsentBytes(): number {
-    return this.#stream.writableLength;
-  }
-
   /** The server stops: from now on, the call's data waits for the peer no longer than this once the call has ended. */
   hurry(graceMs: number): void {
     this.#grace = { errorMs: graceMs, answerMs: graceMs };

@@ -56,13 +56,19 @@ export function faultOf(world: World, { planId, stageId, attemptIdx, how, runner
   return undefined;
 }
 
-/** Among those that can be called, the one with the least load is; undefined = it was. */
-export function betterFor(world: World, { planId, stageId, runnerId, how }: Choice): string | undefined {
+/**
+ * Among those that can be called, the one with the least load is; undefined = it was. What somebody else ended in the very
+ * commit that hands out still counts for its runner, which is told to stop only then: `before` is the plan before it.
+ */
+export function betterFor(world: World, { planId, stageId, runnerId, how }: Choice, before: Plan): string | undefined {
   const stage = world.plans.find(({ id }) => id === planId)?.stages.find(({ id }) => id === stageId);
   const runner = stage && runnerOf(world, runnerId, stage.runnerType);
   if (stage === undefined || runner === undefined || how === 'ACQUIRE') return undefined;
+  const earlier: World = { ...world, plans: [before] };
   const better = world.runners.find(
-    (other) => isCandidate(world, other, stage) && loadOf(world, other) < loadOf(world, runner),
+    (other) =>
+      isCandidate(world, other, stage) &&
+      Math.max(loadOf(world, other), loadOf(earlier, other)) < loadOf(world, runner),
   );
   return better && `${better.runnerId} has less to do than ${runnerId}`;
 }
