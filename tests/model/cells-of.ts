@@ -1,14 +1,29 @@
 import type { Command } from './commands.ts';
+import { asksOneThing } from './one-thing.ts';
+import { rememberedAs } from './reference/commands.ts';
 import { executionOf } from './reference/hand-out.ts';
-import { canonical } from './reference/json.ts';
+import type { Refusal } from './reference/refusal.ts';
 import type { AttemptWrite, CheckWrite, StageWrite, WriteNodes } from './reference/requests.ts';
 import { type Attempt, checkOf, liveAttempt, type Plan, type Stage, stageOf, type World } from './reference/state.ts';
 
-/** The cells that a command comes upon, in the world before it. */
-export function cellsAsked(command: Command, world: World, plan: Plan): readonly string[] {
+/**
+ * The cells that a command came upon, in the world before it. A write that was refused came upon those only that it can
+ * have been refused for.
+ */
+export function cellsAsked(
+  command: Command,
+  world: World,
+  plan: Plan,
+  refusal: Refusal | undefined,
+): readonly string[] {
   switch (command.do) {
-    case 'write':
-      return askedByWrite(command.request, world, plan);
+    case 'write': {
+      const { request } = command;
+      if (refusal === undefined) return askedByWrite(request, world, plan);
+      const atOnce = refusedAtOnce(request, plan, refusal);
+      if (atOnce !== undefined) return [`plan ${plan.state}: ${atOnce}`];
+      return request.workPlanId === plan.id && asksOneThing(command) ? askedByWrite(request, world, plan) : [];
+    }
     case 'cancelStage':
       return askedByCancel(stageOf(plan, command.stageId));
     case 'cancelPlan':
@@ -16,9 +31,13 @@ export function cellsAsked(command: Command, world: World, plan: Plan): readonly
     case 'update':
       return askedByReport(world, command.request.executionId, 'update');
     case 'complete':
+      if (refusal !== undefined && refusal.reason !== 'EXECUTION_ENDED') return [];
       return askedByReport(world, command.executionId, 'complete');
+    case 'jump':
     case 'restart':
-      return plan.stages.map((stage) => `attempt ${liveAttempt(stage)?.state}: restart`);
+      return plan.stages
+        .flatMap((stage) => liveAttempt(stage) ?? [])
+        .map(({ state }) => `attempt ${state}: ${command.do}`);
     default:
       return [];
   }
@@ -36,25 +55,26 @@ function askedByCancel(stage: Stage | undefined): readonly string[] {
 }
 
 function askedByWrite(request: WriteNodes, world: World, plan: Plan): readonly string[] {
-  const { checks, stages, requestId, expectedPlanVersion } = request;
+  const { checks, stages, requestId } = request;
+  if (rememberedAs(world, plan.id, requestId) !== undefined) return [`plan ${plan.state}: repeated request`];
   const isNew =
     checks.some(({ id }) => checkOf(plan, id) === undefined) ||
     stages.some(({ id }) => stageOf(plan, id) === undefined);
-  const known = world.requests.find((earlier) => earlier.planId === plan.id && earlier.requestId === requestId);
-  const cells = [
-    [isNew, 'new node'],
-    [expectedPlanVersion !== undefined && expectedPlanVersion !== plan.version, 'another version'],
-    [known !== undefined && known.body !== canonical(request), 'request_id reused'],
-    [known !== undefined && known.body === canonical(request), 'repeated request'],
-  ] as const;
-  const asked = cells.filter(([holds]) => holds).map(([, cell]) => `plan ${plan.state}: ${cell}`);
-  // Of several nodes one may be refused before the others are looked at.
-  if (known !== undefined || checks.length + stages.length !== 1) return asked;
+  const asked = isNew ? [`plan ${plan.state}: new node`] : [];
+  // Each of several nodes may see what the others have done.
+  if (checks.length + stages.length !== 1) return asked;
   return [
     ...asked,
     ...checks.flatMap((write) => askedOfCheck(write, plan)),
     ...stages.flatMap((write) => askedOfStage(write, plan)),
   ];
+}
+
+/** For what a write was refused before its nodes were looked at. */
+function refusedAtOnce(request: WriteNodes, plan: Plan, { reason }: Refusal): string | undefined {
+  if (reason === 'REQUEST_ID_REUSED') return 'request_id reused';
+  const { expectedPlanVersion = plan.version } = request;
+  return reason === 'VERSION_MISMATCH' && expectedPlanVersion !== plan.version ? 'another version' : undefined;
 }
 
 function askedOfCheck(write: CheckWrite, plan: Plan): readonly string[] {
@@ -119,7 +139,8 @@ export function cellsMoved(before: Plan, after: Plan): readonly string[] {
     if (from !== stage.state) cells.push(`stage ${from} → ${stage.state}${suffix(stage.concludedReason)}`);
     for (const attempt of stage.attempts) {
       const was = earlier?.attempts.find(({ idx }) => idx === attempt.idx)?.state ?? 'NEW';
-      if (was !== attempt.state) cells.push(`attempt ${was} → ${attempt.state}${suffix(howEnded(attempt))}`);
+      if (was !== attempt.state)
+        cells.push(`attempt ${was} → ${attempt.state}${suffix(howEnded(attempt, was, stage))}`);
     }
   }
   if (before.state !== after.state) cells.push(`plan ${before.state} → ${after.state}${suffix(after.outcome)}`);
@@ -130,7 +151,11 @@ function suffix(text: string | undefined): string {
   return text === undefined ? '' : ` ${text}`;
 }
 
-function howEnded({ state, failure }: Attempt): string | undefined {
+function howEnded({ state, failure, processUid }: Attempt, from: string, stage: Stage): string | undefined {
   if (state !== 'INCOMPLETE') return undefined;
+  // Nobody had it, and it was not cut: the failure is what the server said of the one before.
+  const isUnclaimed = from === 'PENDING' && processUid === undefined;
+  const isInherited = isUnclaimed && stage.concludedReason === 'ATTEMPT_BLOCKED_RETRY';
+  if (isInherited && failure !== undefined && failure.message === undefined) return 'like the one before';
   return failure === undefined || failure.message !== undefined ? 'as told' : failure.reason;
 }

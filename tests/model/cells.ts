@@ -63,18 +63,20 @@ const attempts = [
     [...attemptStates, 'RUNNING without a uid', 'uid', 'failure', 'details', 'progress', 'block', 'another index'],
   ),
   ...product('attempt', attemptStates, ['another uid', 'update', 'complete']),
-  ...product('attempt', liveStates, ['cancel', 'restart']),
-  ...product('attempt', ['PENDING', 'RUNNING'], callEnds),
+  ...product('attempt', liveStates, ['cancel', 'jump', 'restart']),
+  ...product('attempt', liveStates, callEnds),
+  'attempt NEW → PENDING',
   ...moves('attempt', 'PENDING', [
     'SCHEDULED',
     'RUNNING',
     'COMPLETE',
-    ...ends('INCOMPLETE', ['as told', ...serverReasons, 'SERVER_RESTART']),
+    ...ends('INCOMPLETE', ['as told', 'like the one before', ...serverReasons, 'SERVER_RESTART']),
   ]),
   ...moves('attempt', 'SCHEDULED', [
+    'PENDING',
     'RUNNING',
     'COMPLETE',
-    ...ends('INCOMPLETE', ['as told', 'CANCELLED', 'TIMEOUT', 'HEARTBEAT_LOST']),
+    ...ends('INCOMPLETE', ['as told', ...serverReasons, 'SERVER_RESTART', 'HEARTBEAT_LOST']),
   ]),
   ...moves('attempt', 'RUNNING', [
     'PENDING',
@@ -94,6 +96,21 @@ const plans = [
 ];
 
 export const allCells: readonly string[] = [...checks, ...stages, ...attempts, ...plans];
+
+const known: ReadonlySet<string> = new Set(allCells);
+
+/** What a node, or an attempt, may be in passing within a commit. */
+const inPassing = new Map([
+  ['stage NEW', 'stage ATTEMPTING'],
+  ['stage PLANNED', 'stage ATTEMPTING'],
+  ['attempt NEW', 'attempt PENDING'],
+]);
+
+/** Whether a move is in the tables, or is two moves in one commit that are. */
+export function isListed(move: string): boolean {
+  const [from = '', to = ''] = move.split(' → ');
+  return known.has(move) || known.has(`${inPassing.get(from)} → ${to}`);
+}
 
 /** How often each cell was reached. */
 export class Cells {

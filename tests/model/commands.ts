@@ -26,5 +26,7 @@ export type Command =
   | { readonly do: 'endCall'; readonly turn: number; readonly outcome: RunOutcome }
   /** The clock moves on, stopping wherever something is due. */
   | { readonly do: 'tick'; readonly ms: number }
+  /** The server is held, and the time goes on: what was due comes late, and what runners sent meanwhile is read only then. */
+  | { readonly do: 'jump'; readonly ms: number; readonly heard: readonly Update[] }
   /** The server process ends, and another one starts after a while. */
   | { readonly do: 'restart'; readonly awayMs: number };

@@ -5,7 +5,7 @@ import { seedFrom } from '../fault/dice.ts';
 import { effort } from '../support/effort.ts';
 import { scratchFolder } from '../support/scratch.ts';
 import { allCells, Cells } from './cells.ts';
-import { directedRuns } from './directed.ts';
+import { directedRuns } from './directed/directed-runs.ts';
 import { RealSide } from './real-side.ts';
 import { Run, type Tally } from './run.ts';
 
@@ -23,6 +23,11 @@ test('the service does what the model of semantics.md says, whatever it is asked
   const began = performance.now();
   const tally: Tally = { commands: 0, accepted: 0, refused: 0, answersRead: 0, cells: new Cells() };
 
+  const replayed = process.env.MODEL_PATH;
+  if (replayed !== undefined) {
+    await agree(seed, 1, tally, async () => ':memory:', replayed);
+    return;
+  }
   await runDirected(tally);
   const { numRuns } = await agree(seed, RUNS, tally, async () => ':memory:');
   const onFiles = await agree(seed + 1, RUNS_ON_FILES, tally, async () => join(await scratchFolder(), 'model.db'));
@@ -51,8 +56,11 @@ async function runDirected(tally: Tally): Promise<void> {
   await real.close();
 }
 
-/** So many runs of commands by chance, all on one storage, since plans have nothing to do with each other. */
-async function agree(seed: number, numRuns: number, tally: Tally, path: () => Promise<string>) {
+/**
+ * So many runs of commands by chance, all on one storage, since plans have nothing to do with each other; or the one that
+ * an earlier failure named.
+ */
+async function agree(seed: number, numRuns: number, tally: Tally, path: () => Promise<string>, replayed?: string) {
   let real = await running(await path());
   // A number stands for a command, by what there is at its turn; leaving some out is all that makes a run simpler.
   const command = fc.noShrink(fc.integer({ min: 0, max: 2 ** 32 - 1 }));
@@ -71,11 +79,18 @@ async function agree(seed: number, numRuns: number, tally: Tally, path: () => Pr
       throw error;
     }
   });
-  const result = await fc.check(property, { seed, numRuns });
+  const result = await fc.check(property, {
+    seed,
+    numRuns,
+    ...(replayed !== undefined && { path: replayed, endOnFailure: true }),
+  });
   await real.stop();
   await real.close();
   const { failed, counterexamplePath, numShrinks, errorInstance } = result;
-  expect(failed, `seed ${seed}, path ${counterexamplePath}, ${numShrinks} shrinks\n${errorInstance}`).toBe(false);
+  expect(
+    failed,
+    `after ${numShrinks} shrinks, MODEL_SEED=${seed} MODEL_PATH=${counterexamplePath}\n${errorInstance}`,
+  ).toBe(false);
   return result;
 }
 

@@ -2,10 +2,12 @@ import { expect } from 'vitest';
 import { AppError } from '../../src/domain/error.ts';
 import { codeOf } from '../../src/endpoint/error-status.ts';
 import { anyCall } from '../support/service-rig.ts';
-import type { Cells } from './cells.ts';
+import { withBlame } from './blame.ts';
+import { type Cells, isListed } from './cells.ts';
 import { cellsAsked, cellsMoved } from './cells-of.ts';
 import type { Command, Manners } from './commands.ts';
 import { commandFor } from './generate/command.ts';
+import { asksOneThing } from './one-thing.ts';
 import type { RealSide } from './real-side.ts';
 import { cancelOneStage, cancelWorkPlan, createPlan, fire, planOf, write } from './reference/commands.ts';
 import { atomically } from './reference/commit.ts';
@@ -25,10 +27,11 @@ import {
 import { Refusal } from './reference/refusal.ts';
 import { answerCall, complete, refuseAnswer, update } from './reference/reports.ts';
 import type { WriteNodes } from './reference/requests.ts';
+import { SERVER_OWNER } from './reference/results.ts';
 import { register, tendRunners, unregister } from './reference/runners.ts';
 import type { Plan, World } from './reference/state.ts';
 import { emptyWorld } from './reference/state.ts';
-import { nextDue } from './reference/timers.ts';
+import { nextDue, PATIENCE_MS } from './reference/timers.ts';
 import { versionFaults, withVersions } from './versions.ts';
 import { differences, viewOfModel, viewOfReal } from './view.ts';
 
@@ -88,23 +91,28 @@ export class Run {
     const before = this.#world.plans[0];
     this.#world = atomically(this.#world, work).world;
     if (before === undefined) return;
-    for (const cell of cellsMoved(before, this.#plan)) this.#tally.cells.reach(cell);
+    for (const cell of cellsMoved(before, this.#plan)) {
+      if (!isListed(cell)) throw this.#disagreement([`a move that no table lists: ${cell}`]);
+      this.#tally.cells.reach(cell);
+    }
   }
 
   /** Does one command to both sides; rejects when they disagree. */
   async do(command: Command): Promise<void> {
     this.#history.push(JSON.stringify(command));
     this.#tally.commands += 1;
-    for (const cell of cellsAsked(command, this.#world, this.#plan)) this.#tally.cells.reach(cell);
+    const before = this.#world;
     this.#before = this.#plan;
     this.#ownSteps = 0;
-    await this.#perform(command);
+    const refusal = await this.#perform(command);
+    for (const cell of cellsAsked(command, before, this.#before, refusal)) this.#tally.cells.reach(cell);
     await this.#real.settle();
     this.#follow();
     await this.#compare();
   }
 
-  async #perform(command: Command): Promise<unknown> {
+  /** Answers why both sides refused the command, if they did. */
+  async #perform(command: Command): Promise<Refusal | undefined> {
     const { orchestrator, runners } = this.#real;
     const planId = this.planId;
     switch (command.do) {
@@ -120,25 +128,26 @@ export class Run {
           if (stored.revision === answer.revision) expect(answer, 'the answer to a write').toEqual(stored);
           this.#tally.answersRead += Number(stored.revision === answer.revision);
         };
-        return this.#both(real, (world) => write(world, request));
+        return this.#both(command, real, (world) => write(world, request));
       }
       case 'cancelStage': {
         const { stageId } = command;
         const real = () => orchestrator.cancelStage(anyCall, { workPlanId: planId, stageId, reason: '' });
-        return this.#both(real, (world) => cancelOneStage(world, planId, stageId));
+        return this.#both(command, real, (world) => cancelOneStage(world, planId, stageId));
       }
       case 'cancelPlan': {
         const real = () => orchestrator.cancelWorkPlan(anyCall, { id: planId, reason: '' });
-        return this.#both(real, (world) => cancelWorkPlan(world, planId));
+        return this.#both(command, real, (world) => cancelWorkPlan(world, planId));
       }
       case 'register': {
         const { registrationId } = await orchestrator.registerRunner(anyCall, { ...command.request, metadata: {} });
-        return this.#change((world) => register(world, registrationId, command.request));
+        this.#change((world) => register(world, registrationId, command.request));
+        return undefined;
       }
       case 'unregister': {
         const { registrationId } = command;
         const real = () => orchestrator.unregisterRunner(anyCall, { registrationId });
-        return this.#both(real, (world) => unregister(world, registrationId));
+        return this.#both(command, real, (world) => unregister(world, registrationId));
       }
       case 'manners':
         runners.manners = command.manners;
@@ -148,6 +157,7 @@ export class Run {
       case 'update': {
         const { request } = command;
         return this.#both(
+          command,
           () => orchestrator.updateExecution(anyCall, request),
           (world) => update(world, request),
         );
@@ -155,18 +165,24 @@ export class Run {
       case 'complete': {
         const { executionId, answer } = command;
         const real = () => orchestrator.completeExecution(anyCall, { executionId, ...answer });
-        return this.#both(real, (world) => complete(world, executionId, answer));
+        return this.#both(command, real, (world) => complete(world, executionId, answer));
       }
       case 'endCall':
-        return this.#endCall(command);
+        await this.#endCall(command);
+        return undefined;
       case 'tick':
-        return this.#tick(command.ms);
+        await this.#tick(command.ms);
+        return undefined;
+      case 'jump':
+        await this.#jump(command);
+        return undefined;
       case 'restart':
-        return this.#restart(command.awayMs);
+        await this.#restart(command.awayMs);
+        return undefined;
     }
   }
 
-  async #acquire(command: Extract<Command, { readonly do: 'acquire' }>): Promise<void> {
+  async #acquire(command: Extract<Command, { readonly do: 'acquire' }>): Promise<Refusal | undefined> {
     const { runnerId, runnerTypes, maxExecutions, held } = command;
     const { orchestrator } = this.#real;
     const request = { runnerId, runnerTypes, maxExecutions, waitMs: 0, heldExecutionIds: held };
@@ -180,18 +196,21 @@ export class Run {
     };
     let lost: readonly string[] = [];
     this.#ownSteps += maxExecutions + held.length + this.#plan.stages.length;
-    const isAnswered = await this.#both(real, (world) => {
-      lost = answerAgain(world, command);
+    const refusal = await this.#both(command, real, (world) => {
+      const ids = answered.map(({ executionId }) => executionId);
+      lost = answerAgain(world, command, ids);
     });
-    if (!isAnswered) return;
+    if (refusal !== undefined) return refusal;
     if (lost.length > 0) {
       const ids = answered.map(({ executionId }) => executionId);
-      if (ids.toSorted().join() !== lost.toSorted().join()) throw this.#disagreement([`answered ${ids}, not ${lost}`]);
-      return;
+      const isRight = ids.length === Math.min(maxExecutions, lost.length) && ids.every((id) => lost.includes(id));
+      if (!isRight) throw this.#disagreement([`answered ${ids}, not ${maxExecutions} of ${lost}`]);
+      return undefined;
     }
     for (const choice of answered) this.#handOut(choice, undefined);
     const left = answered.length < maxExecutions ? leftForPuller(this.#world, command) : [];
     if (left.length > 0) throw this.#disagreement(left);
+    return undefined;
   }
 
   /** The answer of a blocking call that can not be applied ends the attempt, by policy. */
@@ -210,6 +229,22 @@ export class Run {
     } else if (this.#judge((world) => answerCall(world, call.choice, outcome.answer)) !== undefined) {
       this.#change((world) => refuseAnswer(world, call.choice));
     }
+  }
+
+  async #jump(command: Extract<Command, { readonly do: 'jump' }>): Promise<void> {
+    this.#real.clock.jump(command.ms);
+    await this.#real.settle();
+    const now = this.#world.now + command.ms;
+    this.#world = { ...this.#world, now, patientUntil: now + PATIENCE_MS };
+    this.#change(tendRunners);
+    this.#fireAll();
+    this.#follow();
+    for (const request of command.heard) {
+      this.#ownSteps += 1;
+      const real = () => this.#real.orchestrator.updateExecution(anyCall, request);
+      await this.#both(command, real, (world) => update(world, request));
+    }
+    await this.#tick(PATIENCE_MS);
   }
 
   async #restart(awayMs: number): Promise<void> {
@@ -245,23 +280,28 @@ export class Run {
   }
 
   /** A request to both sides, which must agree on whether and why it is refused. */
-  async #both(real: () => Promise<unknown>, model: (world: World) => void): Promise<boolean> {
+  async #both(
+    command: Command,
+    real: () => Promise<unknown>,
+    model: (world: World) => void,
+  ): Promise<Refusal | undefined> {
     const actual = await refusalOf(real());
     const expected = this.#judge(model);
-    if (expected !== actual) {
-      throw this.#disagreement([`model ${expected ?? 'accepts'}, service ${actual ?? 'accepts'}`]);
+    const isSameCode = expected?.code === (actual && codeOf(actual.reason));
+    const isSameReason = expected?.reason === actual?.reason || !asksOneThing(command);
+    if (!isSameCode || !isSameReason) {
+      throw this.#disagreement([`model ${verdictOf(expected)}`, `service ${verdictOf(actual)}`]);
     }
-    const isAccepted = actual === undefined;
-    this.#tally[isAccepted ? 'accepted' : 'refused'] += 1;
-    return isAccepted;
+    this.#tally[actual === undefined ? 'accepted' : 'refused'] += 1;
+    return expected;
   }
 
-  #judge(model: (world: World) => void): string | undefined {
+  #judge(model: (world: World) => void): Refusal | undefined {
     try {
       this.#change(model);
       return undefined;
     } catch (error) {
-      if (error instanceof Refusal) return error.code;
+      if (error instanceof Refusal) return error;
       throw error;
     }
   }
@@ -303,6 +343,8 @@ export class Run {
       pageToken: '',
       view: 'FULL',
     });
+    const isBlamed = checks.some(({ results }) => results.some(({ ownerType }) => ownerType === SERVER_OWNER));
+    if (isBlamed) this.#world = withBlame(this.#world, this.planId, this.#before, checks);
     const found = differences(viewOfModel(this.#plan), viewOfReal(plan, checks, stages));
     const stored = { version: plan.version, nodes: [...checks, ...stages] };
     const wrong = found.length > 0 ? found : versionFaults(this.#before, this.#plan, stored, this.#ownSteps);
@@ -315,13 +357,17 @@ export class Run {
   }
 }
 
-/** The code with which a request is refused; undefined = it is accepted. Bugs pass through. */
-async function refusalOf(request: Promise<unknown>): Promise<string | undefined> {
+function verdictOf(refusal: Refusal | AppError | undefined): string {
+  return refusal === undefined ? 'accepts' : `refuses, ${refusal.reason}: ${refusal.message}`;
+}
+
+/** The error with which a request is refused; undefined = it is accepted. Bugs pass through. */
+async function refusalOf(request: Promise<unknown>): Promise<AppError | undefined> {
   try {
     await request;
     return undefined;
   } catch (error) {
-    if (error instanceof AppError) return codeOf(error.reason);
+    if (error instanceof AppError) return error;
     throw error;
   }
 }

@@ -203,14 +203,12 @@ function flat(value: unknown, path = '', into: Record<string, unknown> = {}): Re
 export function differences(model: View, real: View): readonly string[] {
   const paths = new Set([...Object.keys(model), ...Object.keys(real)]);
   return [...paths]
-    .filter((path) => !agrees(path, model[path], real[path]))
+    .filter((path) => !agrees(model[path], real[path]))
     .map((path) => `${path}: model ${String(model[path])}, service ${String(real[path])}`);
 }
 
-function agrees(path: string, model: unknown, real: unknown): boolean {
+function agrees(model: unknown, real: unknown): boolean {
   if (model === real) return true;
   if (typeof model !== 'string' || typeof real !== 'string') return false;
-  if (model.endsWith(ANY)) return real.startsWith(model.slice(0, -1));
-  // The server names one of those that are to blame.
-  return path.endsWith('.ownerId') && model.split('|').includes(real);
+  return model.endsWith(ANY) && real.startsWith(model.slice(0, -1));
 }

@@ -1,9 +1,10 @@
 import { Dice } from '../../fault/dice.ts';
 import type { Command } from '../commands.ts';
 import { planOf } from '../reference/commands.ts';
-import type { Answer, WriteNodes } from '../reference/requests.ts';
-import type { Plan, World } from '../reference/state.ts';
-import { nextDue } from '../reference/timers.ts';
+import { unconfirmed } from '../reference/hand-out.ts';
+import type { Answer, Update, WriteNodes } from '../reference/requests.ts';
+import { liveAttempt, type Plan, type World } from '../reference/state.ts';
+import { deadlinesOf, nextDue, PATIENCE_MS } from '../reference/timers.ts';
 import { stageIds } from './groups.ts';
 import { weighted } from './pick.ts';
 import { probe } from './probe.ts';
@@ -29,7 +30,8 @@ export function commandFor(seed: number, world: World, planId: string, sent: rea
     [isAnyHandedOut ? 5 : 0.2, 'update'],
     [isAnyHandedOut ? 4 : 0.2, 'complete'],
     [isAnyHandedOut ? 6 : 0, 'endCall'],
-    [14, 'tick'],
+    [12, 'tick'],
+    [2, 'jump'],
     [1, 'restart'],
   ] as const);
   switch (kind) {
@@ -59,6 +61,8 @@ export function commandFor(seed: number, world: World, planId: string, sent: rea
       return { do: kind, turn: dice.below(3), outcome: callOutcome(dice, plan) };
     case 'tick':
       return { do: kind, ms: tickOf(dice, world) };
+    case 'jump':
+      return { do: kind, ms: jumpOf(dice, world), heard: heard(dice, world) };
     case 'restart':
       return {
         do: kind,
@@ -73,10 +77,14 @@ export function commandFor(seed: number, world: World, planId: string, sent: rea
 
 function acquisition(dice: Dice, world: World, planId: string, runnerType: string) {
   const [, , puller = ''] = runnerIds(planId);
+  const runnerId = dice.chance(0.85) ? puller : dice.pick(runnerIds(planId));
+  const lost = unconfirmed(world, runnerId);
+  // When the answer is full, nobody knows which of those that are to stop have been taken back.
+  const isToStop = lost.some(({ attempt }) => attempt.stopBy !== undefined);
   return {
-    runnerId: dice.chance(0.85) ? puller : dice.pick(runnerIds(planId)),
+    runnerId,
     runnerTypes: dice.chance(0.7) ? [] : [runnerType],
-    maxExecutions: 1 + dice.below(3),
+    maxExecutions: 1 + dice.below(3) + (isToStop ? lost.length : 0),
     held: dice.chance(0.4) ? [someExecution(dice, world)] : [],
   };
 }
@@ -98,6 +106,23 @@ function completion(dice: Dice, world: World, plan: Plan): { readonly executionI
     return { executionId: processUid, answer: { stageState, checkUpdates: full, failure, details } };
   }
   return { executionId: someExecution(dice, world), answer: answerOf(dice, plan) };
+}
+
+/**
+ * A jump to a time with no deadline close to it: how late the server notices those that have passed only just is up to it.
+ */
+function jumpOf(dice: Dice, world: World): number {
+  let end = world.now + tickOf(dice, world) + dice.pick([0, 2000, 10_000]);
+  for (const deadline of deadlinesOf(world).toSorted((a, b) => a - b)) {
+    const isClose = deadline > end - PATIENCE_MS && deadline <= end + PATIENCE_MS;
+    if (isClose) end = deadline + PATIENCE_MS;
+  }
+  return end - world.now;
+}
+
+function heard(dice: Dice, world: World): readonly Update[] {
+  const isAny = world.plans.some(({ stages }) => stages.some((stage) => liveAttempt(stage)?.handedOut !== undefined));
+  return isAny && dice.chance(0.5) ? [report(dice, someExecution(dice, world))] : [];
 }
 
 function tickOf(dice: Dice, world: World): number {

@@ -116,7 +116,7 @@ function probeAttempt(dice: Dice, stage: Stage | undefined): AttemptWrite {
     case 'block':
       return attemptWrite({ blockNewAttempts: true });
     case 'index':
-      return attemptWrite({ attemptIdx: (last?.idx ?? 1) + (dice.chance(0.5) ? 1 : -1) || 2, details: { a: 1 } });
+      return attemptWrite({ attemptIdx: (last?.idx ?? 1) + (dice.chance(0.5) ? 1 : -1) || 2 });
     default:
       return attemptWrite({ state: event, processUid: event === 'RUNNING' ? own : '' });
   }

@@ -58,6 +58,8 @@ export function someExecution(dice: Dice, world: World): string {
     .flatMap((stage) => stage.attempts)
     .filter(({ handedOut }) => handedOut !== undefined);
   const live = attempts.filter(isLive);
+  const offered = live.filter(({ state }) => state === 'SCHEDULED');
+  if (offered.length > 0 && dice.chance(0.3)) return dice.pick(offered).processUid ?? '';
   const pool = live.length > 0 && dice.chance(0.85) ? live : attempts;
   if (pool.length === 0 || dice.chance(0.02)) return 'nobody knows';
   return dice.pick(pool).processUid ?? '';

@@ -1,6 +1,6 @@
 import { beat, begin, leaveQueue } from './attempts.ts';
 import { equal, merged, mergedOrSame } from './json.ts';
-import { precondition, refuse } from './refusal.ts';
+import { refuse, requireThat } from './refusal.ts';
 import type { AttemptRef, AttemptWrite, ProgressWrite, StageWrite } from './requests.ts';
 import { type Attempt, type AttemptState, liveAttempt, type Plan, type Stage, stageOf } from './state.ts';
 
@@ -25,14 +25,22 @@ export function feedAttempt(
   now: number,
 ): AttemptState | undefined {
   const { processUid: uid, details, progress } = write;
-  precondition(write.attemptIdx === undefined || write.attemptIdx === attempt.idx, 'not the live attempt');
-  precondition(uid === '' || attempt.processUid === undefined || attempt.processUid === uid, 'held by another');
+  requireThat(
+    write.attemptIdx === undefined || write.attemptIdx === attempt.idx,
+    'STALE_ATTEMPT',
+    'not the live attempt',
+  );
+  const isFree = attempt.processUid === undefined || attempt.processUid === uid;
+  requireThat(uid === '' || isFree, 'ATTEMPT_CLAIMED', 'held by another');
   if (uid !== '') attempt.processUid = uid;
   const asked = askedState(write);
   if (asked !== undefined && asked !== attempt.state) {
-    if (asked === 'RUNNING' && attempt.processUid === undefined)
-      refuse('INVALID_ARGUMENT', 'RUNNING needs a process_uid');
-    precondition(table[attempt.state].includes(asked), `no transition from ${attempt.state} to ${asked}`);
+    requireThat(asked !== 'RUNNING' || attempt.processUid !== undefined, 'PROCESS_UID_REQUIRED', 'nobody holds it');
+    requireThat(
+      table[attempt.state].includes(asked),
+      'ILLEGAL_TRANSITION',
+      `no transition from ${attempt.state} to ${asked}`,
+    );
     if (asked === 'SCHEDULED' || asked === 'RUNNING') begin(stage, attempt, asked, now);
   }
   if (uid !== '') {
@@ -56,7 +64,11 @@ function askedState({ state, failure, processUid }: AttemptWrite): AttemptState 
 export function requireRepeatedEnd(stage: Stage, { currentAttempt, failure: ownFailure }: StageWrite): void {
   const last = stage.attempts.at(-1);
   const failure = ownFailure ?? currentAttempt?.failure;
-  precondition(failure === undefined || equal(failure, last?.failure), `${stage.id} has no live attempt`);
+  requireThat(
+    failure === undefined || equal(failure, last?.failure),
+    'NO_LIVE_ATTEMPT',
+    `${stage.id} has no live attempt`,
+  );
   if (currentAttempt === undefined) return;
   const { state, processUid, attemptIdx, details, progress, blockNewAttempts } = currentAttempt;
   const asksNothing = state === undefined && failure === undefined && processUid === '';
@@ -68,7 +80,7 @@ export function requireRepeatedEnd(stage: Stage, { currentAttempt, failure: ownF
     (!blockNewAttempts || last.blockNewAttempts) &&
     (details === undefined || equal(merged(last.details, details), last.details ?? {})) &&
     (progress === undefined || isKnown(last, progress));
-  precondition(isRepeated, `${stage.id} has no live attempt`);
+  requireThat(isRepeated, 'NO_LIVE_ATTEMPT', `${stage.id} has no live attempt`);
 }
 
 /** Append-only; a known idempotency key makes an equal entry a repetition. */
@@ -76,7 +88,7 @@ export function addProgress(attempt: Attempt, entry: ProgressWrite): void {
   const { idempotencyKey, percent } = entry;
   const isKnownKey = idempotencyKey !== '' && attempt.progress.some((other) => other.idempotencyKey === idempotencyKey);
   if (isKnown(attempt, entry)) return;
-  if (isKnownKey) refuse('ALREADY_EXISTS', `idempotency_key ${idempotencyKey}`);
+  if (isKnownKey) refuse('IDEMPOTENCY_KEY_REUSED', `idempotency_key ${idempotencyKey}`);
   const { message, details } = entry;
   attempt.progress.push({ message, percent, details, idempotencyKey });
   attempt.progressPercent = percent ?? attempt.progressPercent;
@@ -96,11 +108,12 @@ function isKnown(attempt: Attempt, { message, percent, details, idempotencyKey }
 export function parentOf(plan: Plan, ref: AttemptRef | undefined, now: number): Stage | undefined {
   if (ref === undefined) return undefined;
   const stage = stageOf(plan, ref.stageId);
-  if (stage === undefined) return refuse('NOT_FOUND', `no stage ${ref.stageId}`);
+  if (stage === undefined) return refuse('STAGE_NOT_FOUND', `no stage ${ref.stageId}`);
   const live = liveAttempt(stage);
-  precondition(live !== undefined && live.idx === ref.attemptIdx, `${ref.stageId}:${ref.attemptIdx} is not live`);
+  requireThat(live !== undefined, 'NO_LIVE_ATTEMPT', `${ref.stageId} has no live attempt`);
+  requireThat(live.idx === ref.attemptIdx, 'STALE_ATTEMPT', `${ref.stageId}:${ref.attemptIdx} is not live`);
   if (ref.processUid !== '') {
-    precondition(live.processUid === ref.processUid, `held by ${live.processUid}`);
+    requireThat(live.processUid === ref.processUid, 'ATTEMPT_CLAIMED', `held by ${live.processUid}`);
     beat(stage, live, now);
   }
   return stage;

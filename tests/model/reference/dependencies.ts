@@ -78,7 +78,7 @@ export function edgesOf(group: Group | undefined): readonly Edge[] {
 export function requireTargets(plan: Plan, group: Group | undefined): void {
   for (const { targetType, targetId } of edgesOf(group)) {
     const target = targetType === 'CHECK' ? checkOf(plan, targetId) : stageOf(plan, targetId);
-    if (target === undefined) refuse('INVALID_ARGUMENT', `no ${targetType} ${targetId}`);
+    if (target === undefined) refuse('UNKNOWN_TARGET', `no ${targetType} ${targetId}`);
   }
 }
 

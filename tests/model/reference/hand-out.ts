@@ -107,7 +107,7 @@ export function handOut(world: World, { planId, stageId, how, runnerId, executio
   const plan = world.plans.find(({ id }) => id === planId);
   const stage = plan?.stages.find(({ id }) => id === stageId);
   const attempt = stage && liveAttempt(stage);
-  if (plan === undefined || stage === undefined || attempt === undefined) refuse('NOT_FOUND', stageId);
+  if (plan === undefined || stage === undefined || attempt === undefined) refuse('STAGE_NOT_FOUND', stageId);
   attempt.processUid = executionId;
   const address = runnerOf(world, runnerId, stage.runnerType)?.address ?? '';
   attempt.handedOut = { how, runnerId, address, heard: false, confirmBy: undefined };
@@ -197,17 +197,26 @@ export type Acquire = {
   readonly held: readonly string[];
 };
 
-/** What a runner was given and does not know of is answered again, before anything else; answers those executions. */
-export function answerAgain(world: World, { runnerId, runnerTypes, maxExecutions, held }: Acquire): readonly string[] {
+/**
+ * What a runner was given and does not know of is answered again, before anything else: as many as it asks for, and which
+ * of more is the server's choice: `again`. Answers all of them.
+ */
+export function answerAgain(
+  world: World,
+  { runnerId, runnerTypes, held }: Acquire,
+  again: readonly string[],
+): readonly string[] {
   const types = typesFor(world, runnerId, runnerTypes);
   const lost: string[] = [];
   for (const { plan, stage, attempt } of unconfirmed(world, runnerId)) {
     const executionId = attempt.processUid ?? '';
     if (held.includes(executionId)) {
       beat(stage, attempt, world.now);
-    } else if (lost.length < maxExecutions && types.includes(stage.runnerType)) {
+    } else if (types.includes(stage.runnerType)) {
       if (attempt.stopBy === undefined) {
-        if (attempt.handedOut !== undefined) attempt.handedOut.confirmBy = world.now + CONFIRM_MS;
+        if (attempt.handedOut !== undefined && again.includes(executionId)) {
+          attempt.handedOut.confirmBy = world.now + CONFIRM_MS;
+        }
         lost.push(executionId);
       } else {
         takeBack(plan, stage, attempt, world.now);
@@ -223,7 +232,7 @@ function typesFor(world: World, runnerId: string, asked: readonly string[]): rea
   const registered = world.runners.filter((runner) => runner.runnerId === runnerId && holds(world, runner));
   const types = asked.length === 0 ? registered.map(({ runnerType }) => runnerType) : asked;
   const isRegistered = types.every((type) => runnerOf(world, runnerId, type) !== undefined);
-  if (types.length === 0 || !isRegistered) refuse('NOT_FOUND', `${runnerId} is not registered`);
+  if (types.length === 0 || !isRegistered) refuse('REGISTRATION_NOT_FOUND', `${runnerId} is not registered`);
   return types;
 }
 
@@ -240,7 +249,7 @@ export function leftForPuller(world: World, { runnerId, runnerTypes }: Acquire):
     .map(({ id }) => `${id} waits although a runner asked`);
 }
 
-function unconfirmed(world: World, runnerId: string): readonly Execution[] {
+export function unconfirmed(world: World, runnerId: string): readonly Execution[] {
   return world.plans.flatMap((plan) =>
     plan.stages.flatMap((stage) => {
       const attempt = liveAttempt(stage);

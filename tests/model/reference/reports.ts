@@ -4,7 +4,7 @@ import { beat, begin, completeAttempt, failAttempt, wouldRetry } from './attempt
 import { finishCheck, requireCheckTransition } from './checks.ts';
 import { type Choice, type Execution, executionOf, stopReason } from './hand-out.ts';
 import { canonical, mergedOrSame } from './json.ts';
-import { precondition, refuse } from './refusal.ts';
+import { refuse, requireThat } from './refusal.ts';
 import type { Answer, CheckUpdate, Update } from './requests.ts';
 import { ATTEMPT_OWNER, attemptOwner, putResult } from './results.ts';
 import { delivered, runnerOf } from './runners.ts';
@@ -13,13 +13,13 @@ import { type Check, checkOf, isLive, type World } from './state.ts';
 /** What runners say: section 9. */
 
 function knownExecution(world: World, executionId: string): Execution {
-  return executionOf(world, executionId) ?? refuse('NOT_FOUND', `no execution ${executionId}`);
+  return executionOf(world, executionId) ?? refuse('EXECUTION_NOT_FOUND', `no execution ${executionId}`);
 }
 
 /** A sign of life, with what the execution has to say. */
 export function update(world: World, { executionId, message, progressPercent, details }: Update): void {
   const { stage, attempt } = knownExecution(world, executionId);
-  precondition(isLive(attempt), `${executionId} has ended`);
+  requireThat(isLive(attempt), 'EXECUTION_ENDED', `${executionId} has ended`);
   hear(world, { stage, attempt });
   if (details !== undefined) attempt.details = mergedOrSame(attempt.details, details);
   const percent = progressPercent === 0 ? undefined : progressPercent;
@@ -39,7 +39,7 @@ function hear(world: World, { stage, attempt }: Pick<Execution, 'stage' | 'attem
 export function complete(world: World, executionId: string, answer: Answer): void {
   const execution = knownExecution(world, executionId);
   if (isLive(execution.attempt)) conclude(world, execution, answer);
-  else precondition(execution.attempt.answer === canonical(answer), `${executionId} has ended`);
+  else requireThat(execution.attempt.answer === canonical(answer), 'EXECUTION_ENDED', `${executionId} has ended`);
 }
 
 /** Check updates, the end of the attempt and the advance of the stage at once, or not at all. */
@@ -49,7 +49,7 @@ export function conclude(world: World, execution: Execution, answer: Answer): vo
   hear(world, execution);
   const updates = answer.checkUpdates.map((change) => ({
     change,
-    check: checkOf(plan, change.checkId) ?? refuse('INVALID_ARGUMENT', `no check ${change.checkId}`),
+    check: checkOf(plan, change.checkId) ?? refuse('UNKNOWN_TARGET', `no check ${change.checkId}`),
   }));
   const open = updates.filter(({ check }) => check.state !== 'FINAL');
   for (const skipped of updates) if (!open.includes(skipped)) noteSkipped(execution);
@@ -106,9 +106,9 @@ function judge(execution: Execution, ops: readonly Op[], untaken: readonly Op[])
   for (const op of ops) {
     const { check, change } = op;
     const isThere = check.state === 'WAITING' || (check.state === 'FINAL' && check.outcome !== 'SKIPPED');
-    precondition(change.state !== 'WAITING' || isThere, `${check.id} is ${check.state}`);
+    requireThat(change.state !== 'WAITING' || isThere, 'DEPENDENCIES_OPEN', `${check.id} is ${check.state}`);
     if (!untaken.includes(op)) continue;
-    precondition(check.state === 'FINAL', `${check.id} takes no result`);
+    requireThat(check.state === 'FINAL', 'RESULT_NOT_ACCEPTED', `${check.id} takes no result`);
     noteSkipped(execution);
   }
 }

@@ -1,4 +1,4 @@
-import { precondition } from './refusal.ts';
+import { requireThat } from './refusal.ts';
 import type { ResultWrite } from './requests.ts';
 import { ATTEMPT_OWNER, finalizeResultsOf, namedAttempt } from './results.ts';
 import { isLive, type Plan } from './state.ts';
@@ -25,7 +25,8 @@ export class ResultOwners {
   }
 
   requireLive(): void {
-    for (const result of this.#noted) precondition(this.#stands(result), `${result.ownerId} is no live attempt`);
+    for (const result of this.#noted)
+      requireThat(this.#stands(result), 'STALE_ATTEMPT', `${result.ownerId} is no live attempt`);
     this.#noted = [];
   }
 

@@ -1,5 +1,5 @@
 import { equal } from './json.ts';
-import { precondition } from './refusal.ts';
+import { requireThat } from './refusal.ts';
 import type { ResultWrite } from './requests.ts';
 import { type Check, type Failure, type Plan, type Result, type Stage, stageOf } from './state.ts';
 
@@ -32,7 +32,7 @@ export function putResult(check: Check, write: ResultWrite): boolean {
     return true;
   }
   if (isRepeated(check, write)) return false;
-  precondition(!known.finalized, `the result of ${write.ownerType} ${write.ownerId} is final`);
+  requireThat(!known.finalized, 'RESULT_FINALIZED', `the result of ${write.ownerType} ${write.ownerId} is final`);
   if (write.data !== undefined) {
     known.data = write.data;
     known.failure = undefined;
@@ -76,7 +76,7 @@ function isSuperseded(plan: Plan, result: Result): boolean {
   return named !== undefined && named.idx < named.stage.attempts.length;
 }
 
-/** The server's own result, of a goal that failed; it names one of the stages that are to blame. */
+/** The server's own result, of a goal that failed; it names one of the stages that are to blame, which are all here. */
 export function failedGoal(culprits: readonly Stage[]): Result {
   const failure: Failure = { message: undefined, reason: 'STAGE_FAILED' };
   const ownerId = culprits.map(({ id }) => id).join('|');

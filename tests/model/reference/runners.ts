@@ -39,7 +39,7 @@ export function register(world: World, registrationId: string, request: Register
 
 export function unregister(world: World, registrationId: string): void {
   const known = world.runners.find((runner) => runner.registrationId === registrationId && holds(world, runner));
-  if (known === undefined) refuse('NOT_FOUND', `no registration ${registrationId}`);
+  if (known === undefined) refuse('REGISTRATION_NOT_FOUND', `no registration ${registrationId}`);
   world.runners = world.runners.filter((runner) => runner !== known);
 }
 

@@ -2,7 +2,7 @@ import { feedAttempt, requireRepeatedEnd } from './attempt-writes.ts';
 import { completeAttempt, failAttempt } from './attempts.ts';
 import { noGroup, sameGroups, merged as withoutRepeats } from './dependencies.ts';
 import { equal } from './json.ts';
-import { precondition, refuse } from './refusal.ts';
+import { refuse, requireThat } from './refusal.ts';
 import type { PolicyWrite, StageWrite } from './requests.ts';
 import {
   type Assignment,
@@ -77,7 +77,7 @@ export function requireSameDefinition(stage: Stage, write: StageWrite): void {
     (write.executionMode === undefined || write.executionMode === stage.mode) &&
     (write.runnerType === '' || write.runnerType === stage.runnerType) &&
     equal(policyOf(write.executionPolicy, stage.policy), stage.policy);
-  precondition(same, `${stage.id} exists with other values`);
+  requireThat(same, 'IMMUTABLE_FIELD', `${stage.id} exists with other values`);
 }
 
 /** The last one written wins; once the stage waits for its group, only an equal one is accepted. */
@@ -85,7 +85,7 @@ export function setContinuation(stage: Stage, group: Group | undefined): void {
   if (group === undefined) return;
   if (stage.continuation !== undefined && sameGroups(group, stage.continuation)) return;
   const isOpen = stage.state === 'PLANNED' || stage.state === 'ATTEMPTING';
-  precondition(isOpen, `the continuation group of ${stage.id} is fixed`);
+  requireThat(isOpen, 'IMMUTABLE_FIELD', `the continuation group of ${stage.id} is fixed`);
   stage.continuation = withoutRepeats(group);
 }
 
@@ -99,12 +99,13 @@ const byWriter: Readonly<Record<StageState | 'NEW', readonly StageState[]>> = {
 
 /** A writer's wish for a state, judged by the table. */
 export function requireStageTransition(from: StageState | 'NEW', to: StageState | undefined): void {
-  precondition(to === undefined || from === to || byWriter[from].includes(to), `no transition from ${from} to ${to}`);
+  const isListed = to === undefined || from === to || byWriter[from].includes(to);
+  requireThat(isListed, 'ILLEGAL_TRANSITION', `no transition from ${from} to ${to}`);
 }
 
 /** A writer ends a stage that has no live attempt: it skips one that has not begun, or ends the wait for the group. */
 export function endWithoutAttempt(stage: Stage, { failure }: StageWrite): void {
-  precondition(failure === undefined, 'a failure needs a live attempt');
+  requireThat(failure === undefined, 'NO_LIVE_ATTEMPT', 'a failure needs a live attempt');
   if (stage.state === 'PLANNED') {
     stage.ownOutcome = 'SKIPPED';
     stage.concludedReason = 'SKIPPED_BY_WRITER';
@@ -127,7 +128,7 @@ function writeLiveAttempt(plan: Plan, stage: Stage, live: Attempt, write: StageW
   const asked = currentAttempt === undefined ? undefined : feedAttempt(stage, live, currentAttempt, now);
   const failure = write.failure ?? currentAttempt?.failure;
   const leaves = state === 'FINAL' || state === 'AWAITING_GROUP';
-  if (failure !== undefined && asked === 'COMPLETE') refuse('INVALID_ARGUMENT', 'COMPLETE with a failure');
+  if (failure !== undefined && asked === 'COMPLETE') refuse('INVALID_FIELD', 'COMPLETE with a failure');
   const earlier = stage.attempts.at(-2);
   if (failure !== undefined || asked === 'INCOMPLETE') {
     failAttempt(plan, stage, live, failure, now, leaves);

@@ -169,12 +169,20 @@ export type Remembered = {
 
 export type World = {
   now: number;
+  /** Until then no deadline is met: the server was held, and reads first what was sent to it. */
+  patientUntil: number;
   readonly plans: Plan[];
   runners: Runner[];
   requests: Remembered[];
 };
 
-export const emptyWorld = (now: number): World => ({ now, plans: [], runners: [], requests: [] });
+export const emptyWorld = (now: number): World => ({
+  now,
+  patientUntil: now,
+  plans: [],
+  runners: [],
+  requests: [],
+});
 
 export function checkOf(plan: Plan, id: string): Check | undefined {
   return plan.checks.find((check) => check.id === id);

@@ -6,6 +6,20 @@ import { takeBack } from './take-back.ts';
 
 /** Time: sections 4 and 8. A commit of its own for each thing that is due. */
 
+/** How long the server, when it comes late to a deadline, waits for what was sent to it meanwhile. */
+export const PATIENCE_MS = 1000;
+
+/** The deadlines of all attempts and stages. */
+export function deadlinesOf(world: World): readonly number[] {
+  const times = world.plans.flatMap(({ stages }) =>
+    stages.flatMap((stage) => {
+      const live = liveAttempt(stage);
+      return [stageDue(stage), ...(live === undefined ? [] : deadlines(live))];
+    }),
+  );
+  return times.filter((time) => time !== undefined);
+}
+
 /** The next time after now at which something is due, if any: what a clock that moves on must not jump over. */
 export function nextDue(world: World): number | undefined {
   const times = [
@@ -35,11 +49,12 @@ function deadlines({ stopBy, deadline, heartbeatBy, handedOut }: Attempt): reado
 }
 
 /** Acts on one thing of a plan that is due; false = there is none. */
-export function fireOne(plan: Plan, now: number): boolean {
+export function fireOne(plan: Plan, now: number, isPatient: boolean): boolean {
   if (plan.marksAt !== undefined && plan.marksAt <= now) {
     markCalled(plan, now);
     return true;
   }
+  if (isPatient) return false;
   const isDue = (time: number | undefined) => time !== undefined && time <= now;
   for (const stage of plan.stages) {
     const live = liveAttempt(stage);

@@ -3,7 +3,7 @@ import { parentOf } from './attempt-writes.ts';
 import { cancelStage } from './cancellation.ts';
 import { defineCheck, finishCheck, newCheck, requireCheckTransition } from './checks.ts';
 import { hasCycle, requireTargets } from './dependencies.ts';
-import { precondition, refuse } from './refusal.ts';
+import { refuse, requireThat } from './refusal.ts';
 import type { CheckWrite, ResultWrite, StageWrite, WriteNodes } from './requests.ts';
 import { ResultOwners } from './result-owners.ts';
 import { isRepeated, putResult } from './results.ts';
@@ -26,7 +26,7 @@ type Wish = { readonly isReady: () => boolean; readonly grant: () => void };
 /** All or nothing: a refusal leaves by exception, and the caller throws the draft away. The order of nodes is free. */
 export function writeNodes(plan: Plan, request: WriteNodes, now: number): void {
   if (request.expectedPlanVersion !== undefined && request.expectedPlanVersion !== plan.version) {
-    refuse('ABORTED', `plan version ${plan.version}`);
+    refuse('VERSION_MISMATCH', `plan version ${plan.version}`);
   }
   const parent = parentOf(plan, request.attempt, now);
   const owners = new ResultOwners(plan);
@@ -36,7 +36,7 @@ export function writeNodes(plan: Plan, request: WriteNodes, now: number): void {
     requireTargets(plan, write.dependencies);
   }
   for (const { stage, write, from } of stages) define(plan, stage, write, from);
-  if (hasCycle(plan)) refuse('INVALID_ARGUMENT', 'cycle');
+  if (hasCycle(plan)) refuse('DEPENDENCY_CYCLE', 'cycle');
 
   const takeResult = (check: Check, result: ResultWrite) => {
     if (putResult(check, result)) owners.note(result);
@@ -84,13 +84,14 @@ function declare(plan: Plan, request: WriteNodes, parent: Stage | undefined, now
 }
 
 function requireVersion(actual: number, expected: number | undefined): void {
-  if (expected !== undefined && expected !== actual) refuse('ABORTED', `expected version ${expected}, not ${actual}`);
+  if (expected !== undefined && expected !== actual)
+    refuse('VERSION_MISMATCH', `expected version ${expected}, not ${actual}`);
 }
 
 function define(plan: Plan, stage: Stage, write: StageWrite, from: StageState | 'NEW'): void {
   if (from === 'NEW') {
     for (const { targetCheckId } of write.assignments) {
-      if (checkOf(plan, targetCheckId) === undefined) refuse('INVALID_ARGUMENT', `no check ${targetCheckId}`);
+      if (checkOf(plan, targetCheckId) === undefined) refuse('UNKNOWN_TARGET', `no check ${targetCheckId}`);
     }
     requireTargets(plan, write.dependencies);
   } else {
@@ -118,7 +119,7 @@ function finishAsWritten(
 }
 
 function requireRepeated(check: Check, result: ResultWrite | undefined): void {
-  precondition(result === undefined || isRepeated(check, result), `${check.id} is FINAL`);
+  requireThat(result === undefined || isRepeated(check, result), 'NODE_FINAL', `${check.id} is FINAL`);
 }
 
 /** A new check that shall be WAITING is PLANNED first, like any other. */
@@ -139,7 +140,7 @@ function resultWish(
     if (check.state === 'FINAL') {
       requireRepeated(check, result);
     } else {
-      precondition(check.state === 'WAITING', `${check.id} takes no result`);
+      requireThat(check.state === 'WAITING', 'RESULT_NOT_ACCEPTED', `${check.id} takes no result`);
       take(check, result);
     }
   };
@@ -191,11 +192,11 @@ function settle(plan: Plan, early: readonly Wish[], late: readonly Wish[], now: 
 function requireWaiting({ write, check }: WrittenCheck): void {
   if (write.state !== 'WAITING') return;
   const isThere = check.state === 'WAITING' || (check.state === 'FINAL' && check.outcome !== 'SKIPPED');
-  precondition(isThere, `${check.id} is ${check.state}`);
+  requireThat(isThere, 'DEPENDENCIES_OPEN', `${check.id} is ${check.state}`);
 }
 
 /** A stage that shall be ATTEMPTING must have got an attempt by its dependencies, unless it was cancelled. */
 function requireAttempted({ write, stage }: WrittenStage): void {
   if (write.state !== 'ATTEMPTING') return;
-  precondition(stage.attempts.length > 0 || stage.cancelled, `${stage.id} is ${stage.state}`);
+  requireThat(stage.attempts.length > 0 || stage.cancelled, 'DEPENDENCIES_OPEN', `${stage.id} is ${stage.state}`);
 }
