@@ -25,6 +25,7 @@ export const attemptMachine: Machine<AttemptState> = {
     { from: 'SCHEDULED', to: 'INCOMPLETE', by: 'server', when: 'its runner failed or fell silent, cancelled, timeout' },
     { from: 'RUNNING', to: 'COMPLETE', by: 'server', when: 'its executor answered' },
     { from: 'RUNNING', to: 'INCOMPLETE', by: 'server', when: 'failed, silent, cancelled, timeout, server restart' },
+    { from: 'SCHEDULED', to: 'PENDING', by: 'server', when: 'its runner has begun nothing' },
     { from: 'RUNNING', to: 'PENDING', by: 'server', when: 'its runner has begun nothing' },
   ],
 };

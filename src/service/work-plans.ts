@@ -53,9 +53,9 @@ export class WorkPlans {
         const plan = newPlan(id, request.metadata, now);
         const event = creationEvent(plan);
         await uow.workPlans.insert(plan);
-        await uow.events.append(plan.id, [event]);
+        const sizes = await uow.events.append(plan.id, [event]);
         await remember(uow, repeatable, plan.id, plan.version, now);
-        editor.announce(uow, { plan, events: [event] });
+        editor.announce(uow, { plan, events: [event], sizes });
         return plan;
       },
       { signal: ctx.signal },

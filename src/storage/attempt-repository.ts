@@ -26,8 +26,11 @@ export interface AttemptReader {
 
 export interface AttemptRepository extends AttemptReader {
   insert(attempt: NewAttempt): Promise<void>;
-  /** Stores everything but details and progress; the due time of the attempt's next timer follows from its fields. */
-  update(attempt: Attempt): Promise<void>;
+  /**
+   * Stores everything but details and progress; the due time of the attempt's next timer follows from its fields. `before`
+   * is what is stored.
+   */
+  update(attempt: Attempt, before: Attempt): Promise<void>;
   setDetails(key: AttemptKey, details: JsonObject): Promise<void>;
   /** Appends one entry; `position` is its place in the attempt's list, from 0. */
   appendProgress(key: AttemptKey, position: number, entry: ProgressEntry): Promise<void>;
@@ -46,15 +49,15 @@ export interface AttemptQueues {
   nextBackoffEnd(now: number): Promise<number | undefined>;
 }
 
-/** Attempts that the server has handed out and that live. */
+/** Attempts that the server has handed out and that live. They are looked for among all that live, except `unconfirmed`. */
 export interface HeldAttempts {
   /**
-   * Attempts whose execution ends with the process of the server (builtin ones, and blocking calls to runners), at most
-   * `limit`: after a start, those of the dead process.
+   * Attempts whose execution ends with the process of the server (builtin ones, and blocking calls to runners), by plan
+   * and stage, at most `limit` that come after `after`: after a start, those of the dead process.
    */
-  boundToProcess(limit: number): Promise<readonly AttemptKey[]>;
-  /** Reserved attempts whose runner had not answered the offer, at most `limit`. */
-  offered(limit: number): Promise<readonly AttemptKey[]>;
+  boundToProcess(after: StageKey | undefined, limit: number): Promise<readonly AttemptKey[]>;
+  /** Reserved attempts whose runner had not answered the offer; in pages, as above. */
+  offered(after: StageKey | undefined, limit: number): Promise<readonly AttemptKey[]>;
   /** All attempts that runners have: what their load is counted by. */
   ofRunners(): Promise<readonly HeldAttempt[]>;
   /** Attempts that the runner acquired and has not been heard of about. */

@@ -12,5 +12,6 @@ export interface EventReader {
 }
 
 export interface EventRepository extends EventReader {
-  append(planId: string, events: readonly PlanHistoryEvent[]): Promise<void>;
+  /** Answers how many characters the change of each takes in storage. */
+  append(planId: string, events: readonly PlanHistoryEvent[]): Promise<readonly number[]>;
 }

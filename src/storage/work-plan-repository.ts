@@ -18,6 +18,6 @@ export interface WorkPlanReader {
 
 export interface WorkPlanRepository extends WorkPlanReader {
   insert(plan: WorkPlan): Promise<void>;
-  /** Stores state, outcome, version, counts and times; the metadata never changes. */
-  update(plan: WorkPlan): Promise<void>;
+  /** Stores state, outcome, version, counts and times; the metadata never changes. `before` is what is stored. */
+  update(plan: WorkPlan, before: WorkPlan): Promise<void>;
 }

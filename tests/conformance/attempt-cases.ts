@@ -1,6 +1,6 @@
 import { beforeEach, expect, it } from 'vitest';
 import { type Attempt, dispatchKinds } from '../../src/domain/attempt.ts';
-import { attempt, PLAN, progress, seed, stage, T0 } from './fixtures.ts';
+import { attempt, PLAN, progress, seed, stage, T0, updateAttempt } from './fixtures.ts';
 import type { Subject } from './subject.ts';
 
 const KEY = { planId: PLAN, stageId: 's', idx: 1 };
@@ -53,7 +53,7 @@ export function attemptCases({ storage }: Subject): void {
       { ...ENDED, processUid: 'u', executionId: 'u', dispatch: 'RUN_ASYNC', runnerId: 'r', answerDigest: 'd' },
       { ...ENDED, failure: { message: '', occurredAt: T0, reason: '' }, blockNewAttempts: true },
     ] satisfies Partial<Attempt>[]) {
-      await storage().write((uow) => uow.attempts.update(attempt('s', change)));
+      await storage().write((uow) => updateAttempt(uow, attempt('s', change)));
       expect(await get()).toEqual(attempt('s', change));
     }
     expect(await storage().read((snapshot) => snapshot.attempts.details(KEY))).toEqual({ node: 'n1' });
@@ -72,7 +72,7 @@ export function attemptCases({ storage }: Subject): void {
     await insert(attempt('s'));
     await expect(insert(attempt('s', { idx: 2 }))).rejects.toThrow();
     await storage().write(async (uow) => {
-      await uow.attempts.update(attempt('s', ENDED));
+      await updateAttempt(uow, attempt('s', ENDED));
       await uow.attempts.insert({ attempt: attempt('s', { idx: 2 }), runnerType: '', mode: 'SYNC' });
     });
     await insert(attempt('t'));
@@ -87,8 +87,8 @@ export function attemptCases({ storage }: Subject): void {
     await insert(attempt('s', executed));
     expect(await find('e')).toEqual(attempt('s', executed));
     expect(await find('none')).toBeUndefined();
-    await expect(storage().write((uow) => uow.attempts.update(attempt('t', executed)))).rejects.toThrow();
-    await storage().write((uow) => uow.attempts.update(attempt('s', { ...executed, ...ENDED })));
+    await expect(storage().write((uow) => updateAttempt(uow, attempt('t', executed)))).rejects.toThrow();
+    await storage().write((uow) => updateAttempt(uow, attempt('s', { ...executed, ...ENDED })));
     expect(await find('e')).toEqual(attempt('s', { ...executed, ...ENDED }));
   });
 
@@ -127,7 +127,7 @@ export function attemptCases({ storage }: Subject): void {
 
   it('fails for a stage or an attempt that is missing', async () => {
     await expect(insert(attempt('none'))).rejects.toThrow();
-    await expect(storage().write((uow) => uow.attempts.update(attempt('s')))).rejects.toThrow();
+    await expect(storage().write((uow) => updateAttempt(uow, attempt('s')))).rejects.toThrow();
     await expect(storage().write((uow) => uow.attempts.setDetails(KEY, {}))).rejects.toThrow();
     await expect(storage().write((uow) => uow.attempts.appendProgress(KEY, 0, progress('m')))).rejects.toThrow();
   });

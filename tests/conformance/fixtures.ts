@@ -7,7 +7,7 @@ import { emptyCounts } from '../../src/domain/plan-state.ts';
 import type { RunnerRegistration } from '../../src/domain/runner.ts';
 import type { ExecutionMode, Stage } from '../../src/domain/stage.ts';
 import type { WorkPlan } from '../../src/domain/work-plan.ts';
-import type { Storage } from '../../src/storage/storage.ts';
+import type { Storage, UnitOfWork } from '../../src/storage/storage.ts';
 
 /** An arbitrary time; stored times count from it. */
 export const T0 = 1_700_000_000_000;
@@ -239,6 +239,16 @@ export async function seedAttempts(storage: Storage, ...attempts: readonly Store
       await uow.attempts.insert({ attempt: attempt(stageId, change), runnerType, mode });
     }
   });
+}
+
+/** Stores an attempt that has changed. */
+export async function updateAttempt(uow: UnitOfWork, changed: Attempt): Promise<void> {
+  await uow.attempts.update(changed, (await uow.attempts.get(changed)) ?? changed);
+}
+
+/** Stores a plan that has changed. */
+export async function updatePlan(uow: UnitOfWork, changed: WorkPlan): Promise<void> {
+  await uow.workPlans.update(changed, (await uow.workPlans.get(changed.id)) ?? changed);
 }
 
 /** Stores a plan with these checks and stages. */

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { DispatchKind } from '../../src/domain/attempt.ts';
-import { attempt, PLAN, type StoredAttempt, seedAttempts, T0 } from './fixtures.ts';
+import type { StageKey } from '../../src/storage/attempt-repository.ts';
+import { attempt, PLAN, type StoredAttempt, seedAttempts, T0, updateAttempt } from './fixtures.ts';
 import type { Subject } from './subject.ts';
 
 const key = (stageId: string) => ({ planId: PLAN, stageId, idx: 1 });
@@ -13,11 +14,8 @@ const executed = (stageId: string, dispatch: DispatchKind, change: Partial<Store
 });
 
 export function heldCases({ storage }: Subject): void {
-  it('names the attempts whose execution ends with the process of the server, up to a limit', async () => {
-    const bound = async (limit: number) => {
-      const keys = await storage().read((one) => one.held.boundToProcess(limit));
-      return keys.toSorted((a, b) => a.stageId.localeCompare(b.stageId));
-    };
+  it('names the attempts whose execution ends with the process of the server, in pages', async () => {
+    const bound = (limit: number, after?: StageKey) => storage().read((one) => one.held.boundToProcess(after, limit));
     expect(await bound(10)).toEqual([]);
     await seedAttempts(
       storage(),
@@ -30,15 +28,15 @@ export function heldCases({ storage }: Subject): void {
       { stageId: 'pending' },
       { stageId: 'held by a writer', state: 'RUNNING', processUid: 'w' },
     );
-    expect(await bound(10)).toEqual(['builtin', 'reserved', 'run'].map(key));
-    expect(await bound(2)).toHaveLength(2);
+    const found = ['builtin', 'reserved', 'run'].map(key);
+    expect(await bound(10)).toEqual(found);
+    expect(await bound(2)).toEqual(found.slice(0, 2));
+    expect(await bound(2, found[1])).toEqual(found.slice(2));
+    expect(await bound(2, found[2])).toEqual([]);
   });
 
-  it('names the attempts that were offered to a runner and not answered, up to a limit', async () => {
-    const offered = async (limit: number) => {
-      const keys = await storage().read((one) => one.held.offered(limit));
-      return keys.toSorted((a, b) => a.stageId.localeCompare(b.stageId));
-    };
+  it('names the attempts that were offered to a runner and not answered, in pages', async () => {
+    const offered = (limit: number, after?: StageKey) => storage().read((one) => one.held.offered(after, limit));
     expect(await offered(10)).toEqual([]);
     await seedAttempts(
       storage(),
@@ -49,8 +47,10 @@ export function heldCases({ storage }: Subject): void {
       executed('ended', 'RUN_ASYNC', { state: 'INCOMPLETE', endedAt: T0 }),
       { stageId: 'pending', runnerType: 'docker' },
     );
-    expect(await offered(10)).toEqual(['a', 'b'].map(key));
-    expect(await offered(1)).toHaveLength(1);
+    const found = ['a', 'b'].map(key);
+    expect(await offered(10)).toEqual(found);
+    expect(await offered(1)).toEqual(found.slice(0, 1));
+    expect(await offered(1, found[0])).toEqual(found.slice(1));
   });
 
   it('names all live attempts that runners have', async () => {
@@ -74,7 +74,7 @@ export function heldCases({ storage }: Subject): void {
       { executionId: 'b', runnerId: 'r2', runnerType: 'docker' },
       { executionId: 'c', runnerId: 'r', runnerType: 'vm' },
     ]);
-    await storage().write((uow) => uow.attempts.update(attempt('a')));
+    await storage().write((uow) => updateAttempt(uow, attempt('a')));
     expect((await ofRunners()).map(({ executionId }) => executionId)).toEqual(['b', 'c']);
   });
 
@@ -92,7 +92,7 @@ export function heldCases({ storage }: Subject): void {
     expect(await unconfirmed('r2')).toEqual([key('b')]);
     expect(await unconfirmed('none')).toEqual([]);
     const { runnerType: _, ...confirmed } = acquired;
-    await storage().write((uow) => uow.attempts.update(attempt('a', confirmed)));
+    await storage().write((uow) => updateAttempt(uow, attempt('a', confirmed)));
     expect(await unconfirmed('r')).toEqual([]);
   });
 }

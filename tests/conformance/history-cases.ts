@@ -11,7 +11,8 @@ export function historyCases({ storage }: Subject): void {
 
   it('gives events of every kind back as they were appended', async () => {
     const events = [planEvent(1, 1), checkEvent(2, 1, 'c'), stageEvent(2, 2, 's'), stageEvent(3, 1, 's')];
-    await storage().write((uow) => uow.events.append(PLAN, events));
+    const sizes = await storage().write((uow) => uow.events.append(PLAN, events));
+    expect(sizes).toEqual(events.map(({ change }) => JSON.stringify(change).length));
     expect(await list(0, 0)).toEqual(events);
     const ended = planEvent(4, 1, { oldState: 'ACTIVE', newState: 'CANCELLED', actor: 'server', reason: 'because' });
     await storage().write((uow) => uow.events.append(PLAN, [ended]));

@@ -2,13 +2,13 @@ import { expect, it } from 'vitest';
 import type { Attempt } from '../../src/domain/attempt.ts';
 import { BUILTIN_QUEUE } from '../../src/domain/queue.ts';
 import type { QueuedPlan } from '../../src/storage/attempt-repository.ts';
-import { attempt, PLAN, type StoredAttempt, seedAttempts, T0 } from './fixtures.ts';
+import { attempt, PLAN, type StoredAttempt, seedAttempts, T0, updateAttempt } from './fixtures.ts';
 import type { Subject } from './subject.ts';
 
 export function queueCases({ storage }: Subject): void {
   const store = (...attempts: readonly StoredAttempt[]) => seedAttempts(storage(), ...attempts);
   const update = (stageId: string, change: Partial<Attempt>) =>
-    storage().write((uow) => uow.attempts.update(attempt(stageId, change)));
+    storage().write((uow) => updateAttempt(uow, attempt(stageId, change)));
   /** Ids of the stages whose attempts are available. */
   const available = async (now: number, queue = BUILTIN_QUEUE, planId = PLAN, limit = 10) => {
     const keys = await storage().read((one) => one.queues.available(queue, planId, now, limit));

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { AppError } from '../../src/domain/error.ts';
-import { PLAN, plan, seed } from './fixtures.ts';
+import { PLAN, plan, seed, updatePlan } from './fixtures.ts';
 import type { Subject } from './subject.ts';
 
 export function readCases({ storage }: Subject): void {
@@ -9,7 +9,7 @@ export function readCases({ storage }: Subject): void {
   it('sees every unit that was acknowledged before', async () => {
     await seed(storage());
     for (let next = 2; next <= 20; next++) {
-      await storage().write((uow) => uow.workPlans.update(plan({ version: next })));
+      await storage().write((uow) => updatePlan(uow, plan({ version: next })));
       expect(await version()).toBe(next);
     }
   });
@@ -18,7 +18,7 @@ export function readCases({ storage }: Subject): void {
     await seed(storage());
     const seen: Promise<number | undefined>[] = [];
     const failing = storage().write(async (uow) => {
-      await uow.workPlans.update(plan({ version: 7 }));
+      await updatePlan(uow, plan({ version: 7 }));
       seen.push(version());
       for (let step = 0; step < 50; step++) await uow.workPlans.get(PLAN);
       throw new Error('undone');
@@ -38,9 +38,9 @@ export function readCases({ storage }: Subject): void {
       });
     const writes = Array.from({ length: 50 }, (_, index) =>
       storage().write(async (uow) => {
-        await uow.workPlans.update(plan({ version: 100 + index }));
+        await updatePlan(uow, plan({ version: 100 + index }));
         reads.push(both());
-        await uow.workPlans.update(plan({ version: 2 + index }));
+        await updatePlan(uow, plan({ version: 2 + index }));
       }),
     );
     await Promise.all(writes);
@@ -69,7 +69,7 @@ export function readCases({ storage }: Subject): void {
     });
     await expect(failing).rejects.toBe(error);
     expect(await version()).toBe(1);
-    await storage().write((uow) => uow.workPlans.update(plan({ version: 2 })));
+    await storage().write((uow) => updatePlan(uow, plan({ version: 2 })));
     expect(await version()).toBe(2);
   });
 }

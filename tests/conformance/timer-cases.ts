@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Stage } from '../../src/domain/stage.ts';
-import { attempt, PLAN, seed, seedAttempts, stage, T0 } from './fixtures.ts';
+import { attempt, PLAN, seed, seedAttempts, stage, T0, updateAttempt } from './fixtures.ts';
 import type { Subject } from './subject.ts';
 
 export function timerCases({ storage }: Subject): void {
@@ -31,9 +31,9 @@ export function timerCases({ storage }: Subject): void {
     expect((await due(T0 + 9, 2)).attempts).toEqual(attempts('heartbeat', 'cancel'));
     const beating = { state: 'RUNNING', processUid: 'u', deadline: T0 + 99, heartbeatBy: T0 + 50 } as const;
     await storage().write(async (uow) => {
-      await uow.attempts.update(attempt('heartbeat', beating));
-      await uow.attempts.update(attempt('cancel', { state: 'INCOMPLETE', endedAt: T0, cancelBy: T0 + 5 }));
-      await uow.attempts.update(attempt('confirm', beating));
+      await updateAttempt(uow, attempt('heartbeat', beating));
+      await updateAttempt(uow, attempt('cancel', { state: 'INCOMPLETE', endedAt: T0, cancelBy: T0 + 5 }));
+      await updateAttempt(uow, attempt('confirm', beating));
     });
     expect(await nextDue()).toBe(T0 + 9);
     expect((await due(T0 + 98)).attempts).toEqual(attempts('deadline', 'confirm', 'heartbeat'));

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { AppError } from '../../src/domain/error.ts';
 import { within } from '../support/wait-for.ts';
-import { check, PLAN, plan, seed } from './fixtures.ts';
+import { check, PLAN, plan, seed, updatePlan } from './fixtures.ts';
 import type { Subject } from './subject.ts';
 
 export function unitCases({ storage, effectErrors, writeQueue }: Subject): void {
@@ -76,7 +76,7 @@ export function unitCases({ storage, effectErrors, writeQueue }: Subject): void 
     const unit = storage().write(async (uow) => {
       await uow.checks.update(check('c', { kind: 'lost' }));
       await uow.checks.insert(check('d'), { a: 1 });
-      await uow.workPlans.update(plan({ version: 9 }));
+      await updatePlan(uow, plan({ version: 9 }));
       throw new Error('undo');
     });
     await expect(unit).rejects.toThrow('undo');

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { WorkPlanCursor, WorkPlanFilter } from '../../src/storage/work-plan-repository.ts';
-import { plan, T0 } from './fixtures.ts';
+import { plan, T0, updatePlan } from './fixtures.ts';
 import type { Subject } from './subject.ts';
 
 const ANY: WorkPlanFilter = { states: [], metadata: {} };
@@ -45,7 +45,7 @@ export function workPlanCases({ storage }: Subject): void {
       { state: 'CANCELLED', outcome: 'CANCELLED', cancelledAt: T0 + 8, cancelReason: 'too slow' },
     ] as const) {
       const changed = plan({ ...change, counts, version: 2, updatedAt: T0 + 9, metadata });
-      await storage().write((uow) => uow.workPlans.update(changed));
+      await storage().write((uow) => updatePlan(uow, changed));
       expect(await get(changed.id)).toEqual(changed);
     }
   });
@@ -53,7 +53,7 @@ export function workPlanCases({ storage }: Subject): void {
   it('fails to insert a plan twice and to update one that is missing', async () => {
     await insert(plan({ id: 'a' }));
     await expect(insert(plan({ id: 'a', version: 2 }))).rejects.toThrow();
-    await expect(storage().write((uow) => uow.workPlans.update(plan({ id: 'b' })))).rejects.toThrow();
+    await expect(storage().write((uow) => updatePlan(uow, plan({ id: 'b' })))).rejects.toThrow();
     expect((await get('a'))?.version).toBe(1);
   });
 

@@ -134,13 +134,14 @@ describe('a watcher', () => {
       newState: 'PLANNING',
       change: { kind: 'x'.repeat(characters), outcome: undefined, version: revision, createdAt: 0 },
     });
-    for (let revision = 1; revision <= 5000; revision++) feed.publish([event(revision, 1)]);
+    const publish = (one: PlanHistoryEvent) => feed.publish([one], [JSON.stringify(one.change).length]);
+    for (let revision = 1; revision <= 5000; revision++) publish(event(revision, 1));
     expect(feed.after({ revision: 4990, seq: 1 })).toHaveLength(10);
     expect(feed.after({ revision: 3000, seq: 1 })).toBeUndefined();
-    for (let revision = 5001; revision <= 5010; revision++) feed.publish([event(revision, 300_000)]);
+    for (let revision = 5001; revision <= 5010; revision++) publish(event(revision, 300_000));
     expect(feed.after({ revision: 5009, seq: 1 })).toHaveLength(1);
     expect(feed.after({ revision: 5004, seq: 1 })).toBeUndefined();
-    feed.publish([event(5011, 2_000_000)]);
+    publish(event(5011, 2_000_000));
     expect(feed.after({ revision: 5010, seq: 1 })).toBeUndefined();
     expect(feed.headRevision).toBe(5011);
   });

@@ -10,7 +10,7 @@ import { type SavedEdit, saveEdit } from './save.ts';
 
 /** Wants to know what changed in plans. Called after the commit, before the caller is answered; must not throw. */
 export interface ChangeListener {
-  planChanged(planId: string, events: readonly PlanHistoryEvent[]): void;
+  planChanged(planId: string, events: readonly PlanHistoryEvent[], sizes: readonly number[]): void;
 }
 
 /** Acts on what an edit entails. Called after the commit, before the caller is answered; must not throw. */
@@ -89,10 +89,10 @@ export class Editor {
 
   /** Has the listeners told once the unit is durable. */
   announce(uow: UnitOfWork, saved: SavedEdit, effects?: EditEffects): void {
-    const { plan, events } = saved;
+    const { plan, events, sizes } = saved;
     if (events.length === 0) return;
     uow.afterCommit(() => {
-      for (const listener of this.#changeListeners) listener.planChanged(plan.id, events);
+      for (const listener of this.#changeListeners) listener.planChanged(plan.id, events, sizes);
       if (effects === undefined) return;
       for (const listener of this.#effectListeners) listener.effectsDue(plan.id, effects);
     });

@@ -10,7 +10,12 @@ import type { PlanEdit } from './plan-edit.ts';
 import type { AttemptDraft, StageDraft } from './stage-draft.ts';
 
 /** An edit as stored: the plan after it, and the events that it appended (none if it changed nothing). */
-export type SavedEdit = { readonly plan: WorkPlan; readonly events: readonly PlanHistoryEvent[] };
+export type SavedEdit = {
+  readonly plan: WorkPlan;
+  readonly events: readonly PlanHistoryEvent[];
+  /** How large each event is, in characters. */
+  readonly sizes: readonly number[];
+};
 
 /** Stores what an edit changed: every node once, one version and one event each, all with the plan's next revision. */
 export async function saveEdit(edit: PlanEdit): Promise<SavedEdit> {
@@ -27,7 +32,7 @@ export async function saveEdit(edit: PlanEdit): Promise<SavedEdit> {
   }
   await edit.groups.save();
   const isPlanChanged = edit.plan !== edit.before;
-  if (events.length === 0 && !isPlanChanged) return { plan: edit.before, events };
+  if (events.length === 0 && !isPlanChanged) return { plan: edit.before, events, sizes: [] };
 
   const { counts } = edit;
   const plan: WorkPlan = {
@@ -41,9 +46,9 @@ export async function saveEdit(edit: PlanEdit): Promise<SavedEdit> {
   if (isPlanChanged || plan.state !== edit.before.state || plan.outcome !== edit.before.outcome || completed) {
     events.push(planEvent(edit, plan, events.length + 1, completed));
   }
-  await edit.uow.workPlans.update(plan);
-  await edit.uow.events.append(plan.id, events);
-  return { plan, events };
+  await edit.uow.workPlans.update(plan, edit.before);
+  const sizes = await edit.uow.events.append(plan.id, events);
+  return { plan, events, sizes };
 }
 
 /** Answers whether clients see a change. */
@@ -103,7 +108,7 @@ async function saveAttempt(edit: PlanEdit, stage: StageDraft, draft: AttemptDraf
   const key = { planId: current.planId, stageId: current.stageId, idx: current.idx };
   const { runnerType, executionMode: mode } = stage.current;
   if (before === undefined) await edit.uow.attempts.insert({ attempt: current, runnerType, mode });
-  else await edit.uow.attempts.update(current);
+  else await edit.uow.attempts.update(current, before);
   if (details !== undefined) await edit.uow.attempts.setDetails(key, details);
   for (const [index, entry] of progress.entries()) {
     await edit.uow.attempts.appendProgress(key, current.progressCount - progress.length + index, entry);

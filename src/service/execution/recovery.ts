@@ -27,27 +27,27 @@ export type RecoveryDeps = {
 export async function recoverAttempts({ storage, editor, log, loads }: RecoveryDeps): Promise<void> {
   for (const held of await storage.read((snapshot) => snapshot.held.ofRunners())) loads.add(held);
   const ended = await forAll(
-    () => storage.read((snapshot) => snapshot.held.boundToProcess(BATCH)),
+    (after) => storage.read((snapshot) => snapshot.held.boundToProcess(after, BATCH)),
     (key) => editAttempt(editor, key, endCut),
   );
   if (ended > 0) log.info({ attempts: ended }, 'ended attempts that the last server process left running');
   await forAll(
-    () => storage.read((snapshot) => snapshot.held.offered(BATCH)),
+    (after) => storage.read((snapshot) => snapshot.held.offered(after, BATCH)),
     (key) => editAttempt(editor, key, assumeAccepted),
   );
 }
 
-/** Treats what `next` finds until it finds nothing more; answers how many there were. */
+/** Treats what `next` finds, page by page, until it finds nothing more; answers how many there were. */
 async function forAll(
-  next: () => Promise<readonly AttemptKey[]>,
+  next: (after: AttemptKey | undefined) => Promise<readonly AttemptKey[]>,
   treat: (key: AttemptKey) => Promise<void>,
 ): Promise<number> {
-  for (let count = 0; ; ) {
-    const keys = await next();
-    if (keys.length === 0) return count;
-    await Promise.all(keys.map(treat));
-    count += keys.length;
+  let count = 0;
+  for (let page = await next(undefined); page.length > 0; page = await next(page.at(-1))) {
+    await Promise.all(page.map(treat));
+    count += page.length;
   }
+  return count;
 }
 
 function editAttempt(

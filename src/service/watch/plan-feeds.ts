@@ -25,15 +25,15 @@ export class PlanFeed {
     return this.#headRevision;
   }
 
-  publish(events: readonly PlanHistoryEvent[]): void {
-    for (const event of events) this.#keep(event);
+  /** Takes the events of a commit, each with its size in characters. */
+  publish(events: readonly PlanHistoryEvent[], sizes: readonly number[]): void {
+    for (const [index, event] of events.entries()) this.#keep(event, sizes[index] ?? 0);
     this.#headRevision = events.at(-1)?.revision ?? this.#headRevision;
     for (const follower of this.followers) follower.committed(events);
   }
 
   /** Keeps the newest events, without a gap; one that is too large by itself empties the buffer. */
-  #keep(event: PlanHistoryEvent): void {
-    const size = JSON.stringify(event.change).length;
+  #keep(event: PlanHistoryEvent, size: number): void {
     this.#recent.push(event);
     this.#sizes.push(size);
     this.#characters += size;
@@ -93,7 +93,7 @@ export class PlanFeeds implements ChangeListener {
     if (feed?.followers.size === 0) this.#feeds.delete(planId);
   }
 
-  planChanged(planId: string, events: readonly PlanHistoryEvent[]): void {
-    this.#feeds.get(planId)?.publish(events);
+  planChanged(planId: string, events: readonly PlanHistoryEvent[], sizes: readonly number[]): void {
+    this.#feeds.get(planId)?.publish(events, sizes);
   }
 }

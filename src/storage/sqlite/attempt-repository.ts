@@ -1,15 +1,38 @@
+import type { Attempt } from '../../domain/attempt.ts';
 import { queueOf } from '../../domain/queue.ts';
 import type { AttemptKey, AttemptReader, AttemptRepository } from '../attempt-repository.ts';
 import {
   attemptColumns,
+  attemptKeyColumns,
   fromAttemptRow,
   fromProgressRow,
   progressColumns,
-  type StoredAttemptRow,
   toAttemptRow,
 } from './attempt-row.ts';
 import { fromJson, toJson } from './json-column.ts';
 import type { Arg, Statements } from './statements.ts';
+
+/** What changes when an attempt is handed out, taken back or confirmed. */
+const handOutColumns = ['process_uid', 'execution_id', 'dispatch', 'runner_id', 'available_at', 'confirm_by'] as const;
+
+/** What else changes; details apart. */
+const changeColumns = [
+  'state',
+  'failure_message',
+  'failure_reason',
+  'failure_at',
+  'updated_at',
+  'started_at',
+  'ended_at',
+  'deadline',
+  'heartbeat_by',
+  'cancel_by',
+  'answer_digest',
+  'progress_percent',
+  'progress_count',
+  'block_new_attempts',
+  'due_at',
+] as const;
 
 export function attemptReader(statements: Statements): AttemptReader {
   const get = statements.prepare((db, arg: Arg<AttemptKey>) =>
@@ -50,37 +73,9 @@ export function attemptReader(statements: Statements): AttemptReader {
 
 export function attemptRepository(statements: Statements): AttemptRepository {
   const insert = statements.insert('stage_attempts', [...attemptColumns, 'due_at', 'runner_type', 'queue']);
-  const update = statements.prepare((db, arg: Arg<StoredAttemptRow>) =>
-    db
-      .updateTable('stage_attempts')
-      .set({
-        state: arg('state'),
-        process_uid: arg('process_uid'),
-        failure_message: arg('failure_message'),
-        failure_reason: arg('failure_reason'),
-        failure_at: arg('failure_at'),
-        execution_id: arg('execution_id'),
-        dispatch: arg('dispatch'),
-        runner_id: arg('runner_id'),
-        updated_at: arg('updated_at'),
-        started_at: arg('started_at'),
-        ended_at: arg('ended_at'),
-        available_at: arg('available_at'),
-        deadline: arg('deadline'),
-        heartbeat_by: arg('heartbeat_by'),
-        cancel_by: arg('cancel_by'),
-        confirm_by: arg('confirm_by'),
-        answer_digest: arg('answer_digest'),
-        progress_percent: arg('progress_percent'),
-        progress_count: arg('progress_count'),
-        block_new_attempts: arg('block_new_attempts'),
-        due_at: arg('due_at'),
-      })
-      .where('work_plan_id', '=', arg('work_plan_id'))
-      .where('stage_id', '=', arg('stage_id'))
-      .where('idx', '=', arg('idx'))
-      .compile(),
-  );
+  const update = statements.update('stage_attempts', [...changeColumns, ...handOutColumns], attemptKeyColumns);
+  // Apart, though it is one more statement: naming a column rewrites its indexes, even if it stays the same.
+  const updateInHand = statements.update('stage_attempts', changeColumns, attemptKeyColumns);
   const setDetails = statements.prepare((db, arg: Arg<AttemptKey & { details: string | null }>) =>
     db
       .updateTable('stage_attempts')
@@ -113,8 +108,9 @@ export function attemptRepository(statements: Statements): AttemptRepository {
       const queue = queueOf(runnerType, mode) ?? null;
       insert.run({ ...toAttemptRow(attempt), runner_type: runnerType, queue });
     },
-    async update(attempt) {
-      update.runOnOne(toAttemptRow(attempt));
+    async update(attempt, before) {
+      const statement = isInSameHands(attempt, before) ? updateInHand : update;
+      statement.runOnOne(toAttemptRow(attempt));
     },
     async setDetails(key, details) {
       setDetails.runOnOne({ ...key, details: toJson(details) });
@@ -137,4 +133,15 @@ export function attemptRepository(statements: Statements): AttemptRepository {
       return row && fromProgressRow(row);
     },
   };
+}
+
+function isInSameHands(attempt: Attempt, before: Attempt): boolean {
+  return (
+    attempt.processUid === before.processUid &&
+    attempt.executionId === before.executionId &&
+    attempt.dispatch === before.dispatch &&
+    attempt.runnerId === before.runnerId &&
+    attempt.availableAt === before.availableAt &&
+    attempt.confirmBy === before.confirmBy
+  );
 }

@@ -54,7 +54,11 @@ export function eventRepository(statements: Statements): EventRepository {
   return {
     ...eventReader(statements),
     async append(planId, events) {
-      for (const event of events) insert.run({ work_plan_id: planId, ...toEventRow(event) });
+      return events.map((event) => {
+        const row = toEventRow(event);
+        insert.run({ work_plan_id: planId, ...row });
+        return row.change_json.length;
+      });
     },
   };
 }

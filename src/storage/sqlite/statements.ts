@@ -98,4 +98,18 @@ export class Statements {
       return sql<never>`insert into ${sql.table(table)} (${names}) values (${values}) ${sql.raw(orElse)}`.compile(db);
     });
   }
+
+  /** An UPDATE of these columns in the row with this key. */
+  update<Table extends keyof Schema & string, Column extends keyof Schema[Table] & string>(
+    table: Table,
+    columns: readonly Column[],
+    key: readonly Column[],
+  ): Statement<Pick<Schema[Table], Column>, never> {
+    return this.prepare((db, arg: Arg<Pick<Schema[Table], Column>>) => {
+      const equation = (column: Column) => sql`${sql.ref(column)} = ${arg(column)}`;
+      const changes = sql.join(columns.map(equation));
+      const condition = sql.join(key.map(equation), sql` and `);
+      return sql<never>`update ${sql.table(table)} set ${changes} where ${condition}`.compile(db);
+    });
+  }
 }

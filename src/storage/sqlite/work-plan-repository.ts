@@ -1,8 +1,25 @@
-import { sql } from 'kysely';
 import type { WorkPlanReader, WorkPlanRepository } from '../work-plan-repository.ts';
 import type { Arg, Statements } from './statements.ts';
 import { metadataJson, workPlanList } from './work-plan-list.ts';
-import { fromWorkPlanRow, toWorkPlanRow, type WorkPlanRow, workPlanColumns } from './work-plan-row.ts';
+import { fromWorkPlanRow, toWorkPlanRow, workPlanColumns } from './work-plan-row.ts';
+
+/** What changes with an edit; state and outcome apart. */
+const changeColumns = [
+  'version',
+  'checks_planning',
+  'checks_planned',
+  'checks_waiting',
+  'checks_final',
+  'stages_planned',
+  'stages_attempting',
+  'stages_awaiting_group',
+  'stages_final',
+  'nodes_failed',
+  'nodes_cancelled',
+  'updated_at',
+  'cancelled_at',
+  'cancel_reason',
+] as const;
 
 export function workPlanReader(statements: Statements): WorkPlanReader {
   const get = statements.prepare((db, arg: Arg<{ id: string }>) =>
@@ -27,37 +44,9 @@ export function workPlanReader(statements: Statements): WorkPlanReader {
 export function workPlanRepository(statements: Statements): WorkPlanRepository {
   const insert = statements.insert('work_plans', workPlanColumns);
   const insertMetadata = statements.insert('work_plan_metadata', ['work_plan_id', 'key', 'value', 'created_at']);
-  const update = statements.prepare((db, arg: Arg<WorkPlanRow>) =>
-    db
-      .updateTable('work_plans')
-      .set({
-        version: arg('version'),
-        checks_planning: arg('checks_planning'),
-        checks_planned: arg('checks_planned'),
-        checks_waiting: arg('checks_waiting'),
-        checks_final: arg('checks_final'),
-        stages_planned: arg('stages_planned'),
-        stages_attempting: arg('stages_attempting'),
-        stages_awaiting_group: arg('stages_awaiting_group'),
-        stages_final: arg('stages_final'),
-        nodes_failed: arg('nodes_failed'),
-        nodes_cancelled: arg('nodes_cancelled'),
-        updated_at: arg('updated_at'),
-        cancelled_at: arg('cancelled_at'),
-        cancel_reason: arg('cancel_reason'),
-      })
-      .where('id', '=', arg('id'))
-      .compile(),
-  );
-  // Apart from the counters: writing the state rewrites the index page that it stands in, even if it stays the same.
-  const updateState = statements.prepare((db, arg: Arg<Pick<WorkPlanRow, 'id' | 'state' | 'outcome'>>) =>
-    db
-      .updateTable('work_plans')
-      .set({ state: arg('state'), outcome: arg('outcome') })
-      .where('id', '=', arg('id'))
-      .where(sql<boolean>`(state <> ${arg('state')} or outcome is not ${arg('outcome')})`)
-      .compile(),
-  );
+  const update = statements.update('work_plans', changeColumns, ['id']);
+  // Apart from the rest: naming the state rewrites the index page that it stands in, even if it stays the same.
+  const updateState = statements.update('work_plans', ['state', 'outcome'], ['id']);
   return {
     ...workPlanReader(statements),
     async insert(plan) {
@@ -66,10 +55,10 @@ export function workPlanRepository(statements: Statements): WorkPlanRepository {
         insertMetadata.run({ work_plan_id: plan.id, key, value, created_at: plan.createdAt });
       }
     },
-    async update(plan) {
+    async update(plan, before) {
       const row = toWorkPlanRow(plan);
       update.runOnOne(row);
-      updateState.run(row);
+      if (plan.state !== before.state || plan.outcome !== before.outcome) updateState.runOnOne(row);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants } from 'node:http2';
 import type { Clock } from '../../domain/ports.ts';
+import { forgetOnceClosed } from '../http2-stream.ts';
 import type { OpenedStream } from './opened-streams.ts';
 
 /** What has not gone out after this time does not go out any more. */
@@ -42,6 +43,7 @@ export class StreamSlots {
     if (session !== this.#session) this.#adopt(session);
     this.#held.add(stream);
     stream.once('close', () => this.#closed(stream, session));
+    forgetOnceClosed(stream);
     if (this.#held.size > this.#limit) this.#refuseIfUnsent(stream);
     queueMicrotask(this.#onRoom);
   }
