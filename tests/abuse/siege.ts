@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import type { Env } from '../fault/serve.ts';
 import { megabytes, ProcessCost } from '../scale/process-cost.ts';
 import { scratchFolder } from '../support/scratch.ts';
@@ -56,6 +56,8 @@ export class Siege {
       ...env,
     });
     const siege = new Siege(server, new ProcessCost(server.pid, folder), await server.serving);
+    // Those of an attack that was not withstood must not go on calling a server that is gone.
+    onTestFinished(() => siege.#clients.stop());
     // Connections, caches and compiled code that belong to no attack.
     await siege.#untilCalls(3 * LEAST_CALLS);
     siege.#rssAtStart = (await siege.#cost.memory()).rss;
