@@ -83,9 +83,8 @@ function realAttempt(attempt: AttemptView) {
     })),
     progressPercent: attempt.progressPercent,
     blockNewAttempts: attempt.blockNewAttempts,
-    availableAt: attempt.availableAt,
     runnerId: attempt.runnerId,
-    ...(lives ? { deadline: attempt.deadline, stopBy: attempt.cancelBy } : {}),
+    ...(lives ? { availableAt: attempt.availableAt, deadline: attempt.deadline, stopBy: attempt.cancelBy } : {}),
   };
 }
 
@@ -169,9 +168,8 @@ function modelAttempt(attempt: Attempt) {
     progress,
     progressPercent,
     blockNewAttempts,
-    availableAt,
     runnerId: attempt.handedOut?.runnerId,
-    ...(isLive(attempt) ? { deadline: attempt.deadline, stopBy: attempt.stopBy } : {}),
+    ...(isLive(attempt) ? { availableAt, deadline: attempt.deadline, stopBy: attempt.stopBy } : {}),
   };
 }
 
