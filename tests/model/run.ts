@@ -232,6 +232,9 @@ export class Run {
   }
 
   async #jump(command: Extract<Command, { readonly do: 'jump' }>): Promise<void> {
+    // A call that fails now suspends its runner for as long as the server waits with overdue deadlines: whether the runner
+    // is called again before they are judged, or afterwards, is up to the server.
+    this.#real.runners.manners = calm;
     this.#real.clock.jump(command.ms);
     await this.#real.settle();
     const now = this.#world.now + command.ms;

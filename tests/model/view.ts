@@ -83,8 +83,9 @@ function realAttempt(attempt: AttemptView) {
     })),
     progressPercent: attempt.progressPercent,
     blockNewAttempts: attempt.blockNewAttempts,
+    availableAt: attempt.availableAt,
     runnerId: attempt.runnerId,
-    ...(lives ? { availableAt: attempt.availableAt, deadline: attempt.deadline, stopBy: attempt.cancelBy } : {}),
+    ...(lives ? { deadline: attempt.deadline, stopBy: attempt.cancelBy } : {}),
   };
 }
 
@@ -168,8 +169,9 @@ function modelAttempt(attempt: Attempt) {
     progress,
     progressPercent,
     blockNewAttempts,
+    availableAt,
     runnerId: attempt.handedOut?.runnerId,
-    ...(isLive(attempt) ? { availableAt, deadline: attempt.deadline, stopBy: attempt.stopBy } : {}),
+    ...(isLive(attempt) ? { deadline: attempt.deadline, stopBy: attempt.stopBy } : {}),
   };
 }
 
