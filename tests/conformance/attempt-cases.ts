@@ -59,6 +59,28 @@ export function attemptCases({ storage }: Subject): void {
     expect(await storage().read((snapshot) => snapshot.attempts.details(KEY))).toEqual({ node: 'n1' });
   });
 
+  it('updates each field of a hand-out also when it alone changes', async () => {
+    const held = { state: 'RUNNING', processUid: 'u', executionId: 'u', dispatch: 'RUN', runnerId: 'r' } as const;
+    const lone: readonly (readonly [from: Partial<Attempt>, change: Partial<Attempt>])[] = [
+      [{ state: 'RUNNING' as const, processUid: 'u' }, { processUid: 'v' }],
+      [held, { runnerId: 'r2' }],
+      [held, { dispatch: 'RUN_ASYNC' }],
+      [held, { availableAt: T0 + 1 }],
+      [{ ...held, dispatch: 'ACQUIRE' }, { confirmBy: T0 + 1 }],
+      [{ ...held, dispatch: 'ACQUIRE', confirmBy: T0 + 1 }, { confirmBy: undefined }],
+      [
+        { state: 'RUNNING' as const, processUid: 'u' },
+        { executionId: 'u', dispatch: 'BUILTIN' },
+      ],
+    ];
+    await insert(attempt('s'));
+    for (const [from, change] of lone) {
+      await storage().write((uow) => updateAttempt(uow, attempt('s', from)));
+      await storage().write((uow) => updateAttempt(uow, attempt('s', { ...from, ...change })));
+      expect(await get()).toEqual(attempt('s', { ...from, ...change }));
+    }
+  });
+
   it('sets details; there are none before', async () => {
     await insert(attempt('s'));
     const details = () => storage().read((snapshot) => snapshot.attempts.details(KEY));

@@ -3,6 +3,7 @@ import type { Canary } from '../canary.ts';
 const ATTEMPT_MACHINE = 'tests/e2e/semantics/attempt-machine.test.ts';
 const DISPATCH = 'tests/service/dispatch.test.ts';
 const DEADLINES = 'tests/service/deadlines.test.ts';
+const MODEL = 'tests/model/model.test.ts';
 
 const LIVE_ATTEMPT = 'src/service/execution/live-attempt.ts';
 const IS_HOLDER = 'return live?.attempt.current.executionId === key.executionId ? live : undefined;';
@@ -139,5 +140,34 @@ export const attempts: readonly Canary[] = [
       },
     ],
     caughtBy: [{ file: 'tests/e2e/semantics/attempt-ends.test.ts', test: 'max_attempts' }],
+  },
+  {
+    name: 'pending-claim-untimed',
+    promise: 'P7',
+    bug: 'an attempt that is claimed while it stays PENDING never times out',
+    isReal: true,
+    plants: [
+      {
+        file: 'src/service/write/attempt-write.ts',
+        text: `    const deadline = attempt.current.deadline ?? edit.origin.at + stage.current.policy.attemptTimeoutMs;
+    edit.changeAttempt(stage, attempt, { processUid: uid, deadline });
+`,
+        by: '    edit.changeAttempt(stage, attempt, { processUid: uid });\n',
+      },
+    ],
+    caughtBy: [{ file: MODEL }],
+  },
+  {
+    name: 'grace-runs-anew',
+    promise: 'P7',
+    bug: 'each further reason to stop gives the holder of an attempt the whole grace time once more',
+    plants: [
+      {
+        file: 'src/service/edit/attempt-life.ts',
+        text: 'Math.min(attempt.current.cancelBy ?? Number.POSITIVE_INFINITY, edit.origin.at + STOP_GRACE_MS)',
+        by: 'edit.origin.at + STOP_GRACE_MS',
+      },
+    ],
+    caughtBy: [{ file: MODEL }],
   },
 ];

@@ -2,6 +2,7 @@ import type { Canary } from '../canary.ts';
 
 const GROUP_COMMIT = 'src/storage/sqlite/group-commit.ts';
 const GROUP_COMMIT_TEST = 'src/storage/sqlite/group-commit.test.ts';
+const DATABASE_FILE = 'src/storage/sqlite/database-file.ts';
 const CONFORMANCE = { file: 'tests/conformance/sqlite.test.ts', titledIn: 'tests/conformance/unit-cases.ts' };
 
 const ANSWERS_AFTER_FSYNC = { file: 'tests/fault/syscalls-order.test.ts', test: 'each answer leaves after the fsync' };
@@ -54,6 +55,22 @@ export const durability: readonly Canary[] = [
     caughtBy: [{ file: GROUP_COMMIT_TEST, test: 'nothing is promised any more' }],
   },
   {
+    name: 'wal-swept-at-start',
+    promise: 'P1',
+    bug: 'a start clears away the WAL that a killed server left, and with it what was committed last',
+    plants: [
+      { file: DATABASE_FILE, text: 'realpathSync, statSync }', by: 'realpathSync, rmSync, statSync }' },
+      {
+        file: DATABASE_FILE,
+        text: 'export function createPrivate(path: string): void {\n',
+        by: `export function createPrivate(path: string): void {
+  for (const beside of ['-wal', '-shm']) rmSync(path + beside, { force: true });
+`,
+      },
+    ],
+    caughtBy: [{ file: 'tests/fault/crash.test.ts' }],
+  },
+  {
     name: 'half-a-write-stays',
     promise: 'P2',
     bug: 'a failed unit of work beside others is not rolled back to its savepoint',
@@ -84,6 +101,19 @@ export const durability: readonly Canary[] = [
     caughtBy: [{ file: 'tests/e2e/semantics/requests.test.ts', test: 'concurrent duplicates have one effect' }],
   },
   {
+    name: 'digest-of-one-process',
+    promise: 'P3',
+    bug: 'a request that is repeated after a restart is taken for another one',
+    plants: [
+      {
+        file: 'src/service/idempotency.ts',
+        text: 'update(stringify(request))',
+        by: 'update(stringify({ ...request, pid: process.pid }))',
+      },
+    ],
+    caughtBy: [{ file: 'tests/fault/storage-faults-duplicates.test.ts', test: 'sent twice has one effect' }],
+  },
+  {
     name: 'effect-before-commit',
     promise: 'P10',
     bug: 'watchers and dispatchers hear of a change before a read can see it',
@@ -101,5 +131,22 @@ export const durability: readonly Canary[] = [
       },
     ],
     caughtBy: [{ file: GROUP_COMMIT_TEST, test: 'acknowledges no unit and runs no effect' }],
+  },
+  {
+    name: 'failed-change-announced',
+    promise: 'P10',
+    bug: 'watchers are told of a change by the unit of work that makes it, also when that fails',
+    plants: [
+      {
+        file: 'src/service/edit/editor.ts',
+        text: `    uow.afterCommit(() => {
+      for (const listener of this.#changeListeners) listener.planChanged(plan.id, events, sizes);
+`,
+        by: `    for (const listener of this.#changeListeners) listener.planChanged(plan.id, events, sizes);
+    uow.afterCommit(() => {
+`,
+      },
+    ],
+    caughtBy: [{ file: 'tests/fault/storage-faults.test.ts' }],
   },
 ];

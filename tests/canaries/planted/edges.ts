@@ -24,6 +24,20 @@ export const edges: readonly Canary[] = [
     ],
   },
   {
+    name: 'unread-answers-pile-up',
+    promise: 'P11',
+    bug: 'answers that nobody reads have no common bound',
+    isReal: true,
+    plants: [
+      {
+        file: 'src/transport/grpc/open-call.ts',
+        text: '    this.#memory.outgoing.add(this, message.byteLength);\n',
+        by: '',
+      },
+    ],
+    caughtBy: [{ file: 'tests/abuse/slow.test.ts' }],
+  },
+  {
     name: 'drain-leaves-streams',
     promise: 'P12',
     bug: 'a drain waits for watches that would never end',

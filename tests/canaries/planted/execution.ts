@@ -140,7 +140,7 @@ export const execution: readonly Canary[] = [
     plants: [
       {
         file: 'src/storage/sqlite/held-attempts.ts',
-        text: ".where(isHeld)\n      .where('dispatch', 'in', [sql.lit(dispatchKindCodes.encode('BUILTIN')), sql.lit(dispatchKindCodes.encode('RUN'))])",
+        text: ".where('dispatch', 'in', [sql.lit(dispatchKindCodes.encode('BUILTIN')), sql.lit(dispatchKindCodes.encode('RUN'))])",
         by: ".where('state', '=', sql.lit(attemptStateCodes.encode('RUNNING')))",
       },
     ],
@@ -172,6 +172,52 @@ export const execution: readonly Canary[] = [
       },
     ],
     caughtBy: [{ file: 'tests/service/builtin-deadlines.test.ts', test: 'what it executed or waited for' }],
+  },
+  {
+    name: 'second-page-unread',
+    promise: 'P7',
+    bug: 'of more attempts than are read at a time, a start looks after the first ones only',
+    plants: [
+      {
+        file: 'src/service/execution/recovery.ts',
+        text: 'page = await next(page.at(-1))',
+        by: 'page = []',
+      },
+    ],
+    caughtBy: [{ file: 'tests/service/recovery.test.ts' }],
+  },
+  {
+    name: 'confirmation-unstored',
+    promise: 'P6',
+    bug: 'that a runner was heard of about what it acquired is not stored: the attempt stays in the same hands',
+    plants: [
+      {
+        file: 'src/storage/sqlite/attempt-repository.ts',
+        text: 'attempt.availableAt === before.availableAt &&\n    attempt.confirmBy === before.confirmBy',
+        by: 'attempt.availableAt === before.availableAt',
+      },
+    ],
+    caughtBy: [
+      {
+        file: 'tests/conformance/sqlite.test.ts',
+        test: 'acquired and was not heard of about',
+        titledIn: 'tests/conformance/held-cases.ts',
+      },
+      { file: RUNNER_FAULTS, test: 'is not taken back once the runner was heard of' },
+    ],
+  },
+  {
+    name: 'failed-unit-keeps-places',
+    promise: 'P7',
+    bug: 'the place that a unit of work took at an executor stays taken when the unit fails',
+    plants: [
+      {
+        file: 'src/service/edit/editor.ts',
+        text: '.catch((error: unknown) => {\n      handOut.undo();\n',
+        by: '.catch((error: unknown) => {\n',
+      },
+    ],
+    caughtBy: [{ file: 'tests/fault/storage-faults-execution.test.ts' }],
   },
   {
     name: 'repeat-is-refused',
