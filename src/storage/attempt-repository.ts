@@ -49,15 +49,15 @@ export interface AttemptQueues {
   nextBackoffEnd(now: number): Promise<number | undefined>;
 }
 
-/** Attempts that the server has handed out and that live. They are looked for among all that live, except `unconfirmed`. */
+/** Attempts that the server has handed out and that live: each has a deadline, and is found among those. */
 export interface HeldAttempts {
   /**
-   * Attempts whose execution ends with the process of the server (builtin ones, and blocking calls to runners), by plan
-   * and stage, at most `limit` that come after `after`: after a start, those of the dead process.
+   * Attempts whose execution ends with the process of the server (builtin ones, and blocking calls to runners): after a
+   * start, those of the dead process.
    */
-  boundToProcess(after: StageKey | undefined, limit: number): Promise<readonly AttemptKey[]>;
-  /** Reserved attempts whose runner had not answered the offer; in pages, as above. */
-  offered(after: StageKey | undefined, limit: number): Promise<readonly AttemptKey[]>;
+  boundToProcess(): Promise<readonly AttemptKey[]>;
+  /** Reserved attempts whose runner had not answered the offer. */
+  offered(): Promise<readonly AttemptKey[]>;
   /** All attempts that runners have: what their load is counted by. */
   ofRunners(): Promise<readonly HeldAttempt[]>;
   /** Attempts that the runner acquired and has not been heard of about. */

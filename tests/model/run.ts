@@ -203,7 +203,10 @@ export class Run {
     if (refusal !== undefined) return refusal;
     if (lost.length > 0) {
       const ids = answered.map(({ executionId }) => executionId);
-      const isRight = ids.length === Math.min(maxExecutions, lost.length) && ids.every((id) => lost.includes(id));
+      const isRight =
+        ids.length === Math.min(maxExecutions, lost.length) &&
+        new Set(ids).size === ids.length &&
+        ids.every((id) => lost.includes(id));
       if (!isRight) throw this.#disagreement([`answered ${ids}, not ${maxExecutions} of ${lost}`]);
       return undefined;
     }

@@ -258,4 +258,22 @@ describe('a timer that fires late', () => {
     rig.time.advance(1000);
     expect((await final(rig, planId, 's')).attempts[0]?.failure?.reason).toBe('HEARTBEAT_LOST');
   });
+
+  it('waits again when it comes late a second time, and not for ever', async () => {
+    const rig = await runnerRig();
+    await rig.register('r');
+    const beating = policy({ ...once, heartbeatTimeoutMs: 10_000, attemptTimeoutMs: 3_600_000 });
+    const planId = await oneStage(rig, { executionMode: 'ASYNC', executionPolicy: beating });
+    const { task } = await rig.call(1);
+    await waitFor('SCHEDULED', async () => (await rig.stage(planId, 's')).attempts[0]?.state === 'SCHEDULED');
+    for (let held = 0; held < 2; held++) {
+      rig.time.jump(15_000);
+      await rig.settle();
+    }
+    const sent = { executionId: task.executionId, message: '', progressPercent: 0, details: undefined };
+    await rig.service.orchestrator.updateExecution(anyCall, sent);
+    expect((await rig.stage(planId, 's')).state).toBe('ATTEMPTING');
+    for (let held = 0; held < 20; held++) rig.time.jump(15_000);
+    expect((await final(rig, planId, 's')).attempts[0]?.failure?.reason).toBe('HEARTBEAT_LOST');
+  });
 });

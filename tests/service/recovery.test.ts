@@ -4,7 +4,7 @@ import { allNodes } from '../oracle/all-nodes.ts';
 import { policy, remote } from '../support/runner-rig.ts';
 import { type ServiceRig, serviceRig } from '../support/service-rig.ts';
 
-/** More than a start reads at a time. */
+/** More than a start treats at a time. */
 const MANY = 300;
 
 const ids = (prefix: string, count: number) => Array.from({ length: count }, (_, at) => `${prefix}${at}`);
@@ -18,7 +18,13 @@ async function leaveReserved(rig: ServiceRig, planId: string, stageIds: readonly
       const waiting = await uow.attempts.get({ planId, stageId, idx: 1 });
       if (waiting === undefined) throw new Error(`${stageId} has no attempt`);
       const executionId = `${planId} ${stageId}`;
-      const owner = { processUid: executionId, executionId, dispatch, runnerId: 'r' };
+      const owner = {
+        processUid: executionId,
+        executionId,
+        dispatch,
+        runnerId: 'r',
+        deadline: waiting.createdAt + 60_000,
+      };
       await uow.attempts.update({ ...waiting, ...owner }, waiting);
     }
   });
@@ -38,7 +44,6 @@ describe('a start', () => {
   ] as const)('looks after every $dispatch that the last process left, in all plans', async ({ dispatch, becomes }) => {
     const rig = await serviceRig({ idle: true });
     const [first, second] = [await rig.createPlan(), await rig.createPlan()];
-    // The second plan comes after the first, but its stages come before: to read on by stage alone would miss them.
     await leaveReserved(rig, first, ids('z', MANY), dispatch);
     await leaveReserved(rig, second, ids('a', 10), dispatch);
     await rig.service.start();

@@ -174,6 +174,11 @@ const RULES: readonly Rule[] = [
           UNION ALL SELECT a.confirm_by)) END`,
   },
   {
+    name: 'a live attempt that was handed out has a deadline',
+    sql: `SELECT work_plan_id, stage_id, idx, state, dispatch FROM stage_attempts
+      WHERE dispatch IS NOT NULL AND state < 30 AND deadline IS NULL`,
+  },
+  {
     name: 'a stage is due when its timeout passes, until it is FINAL or that was acted on',
     sql: `SELECT work_plan_id, id, state, timed_out, created_at, policy_stage_timeout_ms, due_at FROM stages
       WHERE due_at IS NOT CASE WHEN state < 40 AND timed_out = 0 AND policy_stage_timeout_ms > 0

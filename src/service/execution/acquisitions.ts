@@ -75,7 +75,7 @@ export class Acquisitions {
     try {
       for (const key of unconfirmed) {
         const isFull = tasks.length === maxExecutions || bytes >= ANSWER_BYTES;
-        const task = await this.#recall(runnerId, key, held, isFull ? [] : runnerTypes);
+        const task = await this.#recall(runnerId, key, held, runnerTypes, isFull);
         if (task === undefined) continue;
         tasks.push(task);
         bytes += taskBytes(task);
@@ -92,6 +92,7 @@ export class Acquisitions {
     key: AttemptKey,
     held: ReadonlySet<string>,
     runnerTypes: readonly string[],
+    isFull: boolean,
   ): Promise<RunnerTask | undefined> {
     const { desk, editor } = this.#deps;
     return editor.edit<RunnerTask | undefined, RunnerTask | undefined>(
@@ -114,6 +115,7 @@ export class Acquisitions {
             await takeBackLive(edit, live);
             return undefined;
           }
+          if (isFull) return undefined;
           answerAgain(edit, live.attempt);
           return runnerTask(edit, live.stage, live.attempt, executionId);
         },

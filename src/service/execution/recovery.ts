@@ -9,7 +9,7 @@ import { endAttempt } from '../edit/stage-life.ts';
 import { type LiveAttempt, liveAttemptOf } from './live-attempt.ts';
 import type { RunnerLoads } from './runner-loads.ts';
 
-/** Attempts ended at a time. */
+/** Attempts treated at a time. */
 const BATCH = 256;
 
 export type RecoveryDeps = {
@@ -26,28 +26,15 @@ export type RecoveryDeps = {
  */
 export async function recoverAttempts({ storage, editor, log, loads }: RecoveryDeps): Promise<void> {
   for (const held of await storage.read((snapshot) => snapshot.held.ofRunners())) loads.add(held);
-  const ended = await forAll(
-    (after) => storage.read((snapshot) => snapshot.held.boundToProcess(after, BATCH)),
-    (key) => editAttempt(editor, key, endCut),
-  );
-  if (ended > 0) log.info({ attempts: ended }, 'ended attempts that the last server process left running');
-  await forAll(
-    (after) => storage.read((snapshot) => snapshot.held.offered(after, BATCH)),
-    (key) => editAttempt(editor, key, assumeAccepted),
-  );
+  const cut = await storage.read((snapshot) => snapshot.held.boundToProcess());
+  await forAll(cut, (key) => editAttempt(editor, key, endCut));
+  if (cut.length > 0) log.info({ attempts: cut.length }, 'ended attempts that the last server process left running');
+  const offered = await storage.read((snapshot) => snapshot.held.offered());
+  await forAll(offered, (key) => editAttempt(editor, key, assumeAccepted));
 }
 
-/** Treats what `next` finds, page by page, until it finds nothing more; answers how many there were. */
-async function forAll(
-  next: (after: AttemptKey | undefined) => Promise<readonly AttemptKey[]>,
-  treat: (key: AttemptKey) => Promise<void>,
-): Promise<number> {
-  let count = 0;
-  for (let page = await next(undefined); page.length > 0; page = await next(page.at(-1))) {
-    await Promise.all(page.map(treat));
-    count += page.length;
-  }
-  return count;
+async function forAll(keys: readonly AttemptKey[], treat: (key: AttemptKey) => Promise<void>): Promise<void> {
+  for (let at = 0; at < keys.length; at += BATCH) await Promise.all(keys.slice(at, at + BATCH).map(treat));
 }
 
 function editAttempt(

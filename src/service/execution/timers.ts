@@ -17,6 +17,8 @@ const RETRY_MS = 1000;
 /** A round so late means that the loop was held: what was sent in the meantime has not been read yet. */
 const LATE_MS = 250;
 const LONGEST_PATIENCE_MS = 1000;
+/** In a row: a loop that is held all the time must not put deadlines off for ever. */
+const MOST_WAITS = 10;
 
 export type TimersDeps = {
   readonly storage: Storage;
@@ -108,15 +110,18 @@ export class Timers implements BackgroundService, EffectListener {
 
   #arm(at: number): void {
     if (!this.#isRunning || (this.#armedFor !== undefined && this.#armedFor <= at)) return;
-    const { clock } = this.#deps;
     this.#disarm();
     this.#armedFor = at;
-    this.#disarm = clock.after(at - clock.now(), () => {
-      const lateness = clock.now() - at;
-      // Gives signs of life that wait to be read the time that the server took from them.
-      if (lateness >= LATE_MS)
-        this.#disarm = clock.after(Math.min(lateness, LONGEST_PATIENCE_MS), () => this.#schedule());
-      else this.#schedule();
+    this.#wait(Math.max(at, this.#deps.clock.now()), MOST_WAITS);
+  }
+
+  /** Holds a round at a time; one that comes late gives signs of life the time that the server took from them. */
+  #wait(until: number, waits: number): void {
+    const { clock } = this.#deps;
+    this.#disarm = clock.after(until - clock.now(), () => {
+      const lateness = clock.now() - until;
+      if (lateness < LATE_MS || waits === 0) this.#schedule();
+      else this.#wait(clock.now() + Math.min(lateness, LONGEST_PATIENCE_MS), waits - 1);
     });
   }
 

@@ -106,7 +106,7 @@ it('takes the attempts and stages of the first release over', async () => {
     expect(await queues.available('ASYNC:docker', 'p', T0, 10)).toEqual([key('async')]);
     expect(await queues.plansWithAvailable(T0)).toHaveLength(3);
     expect(await queues.nextBackoffEnd(T0)).toBe(T0 + 5);
-    expect(await held.boundToProcess(undefined, 10)).toEqual([key('started')]);
+    expect(await held.boundToProcess()).toEqual([key('started')]);
     expect(await held.ofRunners()).toEqual([]);
     expect(await timers.due(T0 + 99, 10)).toEqual({
       attempts: [key('started')],

@@ -174,17 +174,31 @@ export const execution: readonly Canary[] = [
     caughtBy: [{ file: 'tests/service/builtin-deadlines.test.ts', test: 'what it executed or waited for' }],
   },
   {
-    name: 'second-page-unread',
+    name: 'second-batch-forgotten',
     promise: 'P7',
-    bug: 'of more attempts than are read at a time, a start looks after the first ones only',
+    bug: 'of more attempts than are treated at a time, a start looks after the first ones only',
     plants: [
       {
         file: 'src/service/execution/recovery.ts',
-        text: 'page = await next(page.at(-1))',
-        by: 'page = []',
+        text: 'at += BATCH',
+        by: 'at += keys.length',
       },
     ],
     caughtBy: [{ file: 'tests/service/recovery.test.ts' }],
+  },
+  {
+    name: 'judged-unheard',
+    promise: 'P7',
+    bug: 'a server that is held once more while it waits for signs of life judges without having read them',
+    isReal: true,
+    plants: [
+      {
+        file: 'src/service/execution/timers.ts',
+        text: 'this.#wait(clock.now() + Math.min(lateness, LONGEST_PATIENCE_MS), waits - 1);',
+        by: 'this.#wait(clock.now() + Math.min(lateness, LONGEST_PATIENCE_MS), 0);',
+      },
+    ],
+    caughtBy: [{ file: 'tests/service/deadlines.test.ts', test: 'waits again when it comes late a second time' }],
   },
   {
     name: 'confirmation-unstored',

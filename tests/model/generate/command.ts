@@ -1,7 +1,6 @@
 import { Dice } from '../../fault/dice.ts';
 import type { Command } from '../commands.ts';
 import { planOf } from '../reference/commands.ts';
-import { unconfirmed } from '../reference/hand-out.ts';
 import type { Answer, Update, WriteNodes } from '../reference/requests.ts';
 import { liveAttempt, type Plan, type World } from '../reference/state.ts';
 import { deadlinesOf, nextDue, PATIENCE_MS } from '../reference/timers.ts';
@@ -78,13 +77,10 @@ export function commandFor(seed: number, world: World, planId: string, sent: rea
 function acquisition(dice: Dice, world: World, planId: string, runnerType: string) {
   const [, , puller = ''] = runnerIds(planId);
   const runnerId = dice.chance(0.85) ? puller : dice.pick(runnerIds(planId));
-  const lost = unconfirmed(world, runnerId);
-  // When the answer is full, nobody knows which of those that are to stop have been taken back.
-  const isToStop = lost.some(({ attempt }) => attempt.stopBy !== undefined);
   return {
     runnerId,
     runnerTypes: dice.chance(0.7) ? [] : [runnerType],
-    maxExecutions: 1 + dice.below(3) + (isToStop ? lost.length : 0),
+    maxExecutions: 1 + dice.below(3),
     held: dice.chance(0.4) ? [someExecution(dice, world)] : [],
   };
 }
