@@ -1,5 +1,5 @@
--- What the server has handed out and lives has a deadline, and is found by the index of those, once, when a process
--- starts: an index of its own cost every attempt two changes of it.
+-- What the server has handed out and lives is due at some time, and is found by the index of those times, once, when a
+-- process starts: an index of its own cost every attempt two changes of it.
 DROP INDEX idx_stage_attempts_held;
 
 -- The first release gave its own executors none when they took an attempt. They ended with their process: it is due.

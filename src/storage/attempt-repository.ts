@@ -49,7 +49,7 @@ export interface AttemptQueues {
   nextBackoffEnd(now: number): Promise<number | undefined>;
 }
 
-/** Attempts that the server has handed out and that live: each has a deadline, and is found among those. */
+/** Attempts that the server has handed out and that live: each is due at some time, and is found by that. */
 export interface HeldAttempts {
   /**
    * Attempts whose execution ends with the process of the server (builtin ones, and blocking calls to runners): after a

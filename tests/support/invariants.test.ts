@@ -73,7 +73,7 @@ const CORRUPTIONS: readonly (readonly [rule: string, sql: string])[] = [
     "UPDATE stages SET runner_type = 'd'; UPDATE stage_attempts SET runner_type = 'd', queue = 'ASYNC:d'",
   ],
   ['attempt is due', `UPDATE stage_attempts SET due_at = 1 ${LIVE}`],
-  ['handed out has a deadline', `UPDATE stage_attempts SET execution_id = 'e', dispatch = 1 ${LIVE}`],
+  ['handed out is due at some time', `UPDATE stage_attempts SET execution_id = 'e', dispatch = 1 ${LIVE}`],
   ['attempt is due', `UPDATE stage_attempts SET deadline = 1 ${LIVE}`],
   ['attempt is due', `UPDATE stage_attempts SET deadline = 2, confirm_by = 1, due_at = 2 ${LIVE}`],
   ['attempt is due', 'UPDATE stage_attempts SET deadline = 1, due_at = 1 WHERE idx = 1'],

@@ -174,9 +174,9 @@ const RULES: readonly Rule[] = [
           UNION ALL SELECT a.confirm_by)) END`,
   },
   {
-    name: 'a live attempt that was handed out has a deadline',
+    name: 'a live attempt that was handed out is due at some time',
     sql: `SELECT work_plan_id, stage_id, idx, state, dispatch FROM stage_attempts
-      WHERE dispatch IS NOT NULL AND state < 30 AND deadline IS NULL`,
+      WHERE dispatch IS NOT NULL AND state < 30 AND due_at IS NULL`,
   },
   {
     name: 'a stage is due when its timeout passes, until it is FINAL or that was acted on',

@@ -112,7 +112,7 @@ export class Timers implements BackgroundService, EffectListener {
     if (!this.#isRunning || (this.#armedFor !== undefined && this.#armedFor <= at)) return;
     this.#disarm();
     this.#armedFor = at;
-    this.#wait(Math.max(at, this.#deps.clock.now()), MOST_WAITS);
+    this.#wait(at, MOST_WAITS);
   }
 
   /** Holds a round at a time; one that comes late gives signs of life the time that the server took from them. */

@@ -4,7 +4,7 @@ import { attemptKeyColumns, fromAttemptKeyRow } from './attempt-row.ts';
 import { attemptStateCodes, dispatchKindCodes } from './codes.ts';
 import type { Arg, Statements } from './statements.ts';
 
-/** The condition of idx_stage_attempts_due, in its words: SQLite then uses that index. What is handed out has a deadline. */
+/** The condition of idx_stage_attempts_due, in its words: SQLite then uses that index. What is handed out is due at some time. */
 const isTimed = sql<boolean>`due_at is not null`;
 
 export function heldAttempts(statements: Statements): HeldAttempts {

@@ -84,7 +84,7 @@ export class OpenCall {
     });
     forgetOnceClosed(this.#stream);
     // grpc-js ends calls by itself too: it too goes through this property of the innermost call. It is bound and no
-    // arrow function, which V8 would put among the old objects since it is assigned to a property .
+    // arrow function, which V8 would put among the old objects since it is assigned to a property.
     call.sendStatus = this.#sendStatus.bind(this, call.sendStatus.bind(call));
   }
 
