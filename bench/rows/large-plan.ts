@@ -12,6 +12,9 @@ import type { Scale } from '../scale.ts';
 
 const { queryNodes, writeNodes } = TurboCIOrchestrator.method;
 
+/** A round is a single call of each kind, over before its code is compiled well. */
+const WARM_UPS = 3;
+
 /** What a query of all nodes has to read. */
 const TABLES = ['checks', 'dependency_groups', 'dependencies'] as const;
 
@@ -61,7 +64,7 @@ function measure(journal: Journal, { repetitions, nodes }: Pick<Scale, 'repetiti
       const queryEcho = await sized(
         await client.raw(pathOf(queryNodes), encode(queryNodes, { workPlanId: sample.workPlanId })),
       );
-      const rounds = await repeated(repetitions, async () => {
+      const round = async () => {
         const { workPlanId, write } = await prepareLargeWrite(client, nodes);
         const query = encode(queryNodes, { workPlanId });
         const before = process.cpuMs();
@@ -80,7 +83,8 @@ function measure(journal: Journal, { repetitions, nodes }: Pick<Scale, 'repetiti
           bareRead: await bareReadMs(journal, TABLES),
           holdMs: await process.longestHoldMs(() => client.raw(pathOf(queryNodes), query)),
         };
-      });
+      };
+      const rounds = await repeated(repetitions, round, WARM_UPS);
       await Promise.all([writeEcho.stop(), queryEcho.stop()]);
       return rounds;
     },

@@ -73,11 +73,16 @@ export function sameGroups(
   a: GroupView | DependencyGroup | undefined,
   b: GroupView | DependencyGroup | undefined,
 ): boolean {
+  if (isEmpty(a) || isEmpty(b)) return isEmpty(a) && isEmpty(b);
   return canonical(a) === canonical(b);
 }
 
+function isEmpty(group: GroupView | DependencyGroup | undefined): boolean {
+  return group === undefined || group.dependencies.length + group.groups.length === 0;
+}
+
 function canonical(group: GroupView | DependencyGroup | undefined): string {
-  if (group === undefined || group.dependencies.length + group.groups.length === 0) return '';
+  if (group === undefined || isEmpty(group)) return '';
   const edges = new Set(group.dependencies.map(dependencyKey));
   const members = [...edges, ...group.groups.map(canonical)].sort();
   return JSON.stringify([group.predicate, group.predicate === 'THRESHOLD' ? group.threshold : 0, members]);

@@ -20,6 +20,7 @@ export async function assertAcyclic(context: WriteContext): Promise<void> {
   const starts = [...gained, ...children];
   if (starts.length === 0) return;
   const hasStoredGained = gained.some((node) => draftOf(edit, node)?.before !== undefined);
+  if (!hasStoredGained && children.length === 0 && isInOrder(edit, gained)) return;
   const isLeaf = (draft: CheckDraft | StageDraft): boolean => {
     if (draft.before === undefined || hasStoredGained) return draft.before?.state === 'FINAL';
     const isSibling = draft.type === 'STAGE' && draft.current.parentStageId === parent?.current.id;
@@ -41,6 +42,20 @@ export async function assertAcyclic(context: WriteContext): Promise<void> {
   if (cycle === undefined) return;
   const path = cycle.map((key) => nodes.get(key)).filter((node) => node !== undefined);
   throw cycleError(context, path);
+}
+
+/** Whether each of these new nodes waits for those before it only, as they are written mostly: then there is no cycle. */
+function isInOrder(edit: PlanEdit, gained: readonly NodeRef[]): boolean {
+  const later = new Set(gained.map(nodeKey));
+  return gained.every((node) => {
+    const draft = draftOf(edit, node);
+    const continuation = draft?.type === 'STAGE' ? draft.unsavedContinuation : undefined;
+    const isBehind = [...targetsOf(draft?.unsavedTree), ...targetsOf(continuation)].every(
+      (target) => !later.has(nodeKey(target)),
+    );
+    later.delete(nodeKey(node));
+    return isBehind;
+  });
 }
 
 function refOf(draft: CheckDraft | StageDraft): NodeRef {
