@@ -6,14 +6,11 @@ import { bareReadMs, bareWriteMs } from '../limits/bare-writes.ts';
 import { Echo } from '../limits/echo.ts';
 import { recordJournal } from '../limits/record-journal.ts';
 import type { Journal } from '../limits/row-journal.ts';
-import { milliseconds, repeated } from '../load.ts';
+import { milliseconds, repeated, SHORT_ROUND_WARM_UPS } from '../load.ts';
 import { costRow, type Row } from '../row.ts';
 import type { Scale } from '../scale.ts';
 
 const { queryNodes, writeNodes } = TurboCIOrchestrator.method;
-
-/** A round is a single call of each kind, over before its code is compiled well. */
-const WARM_UPS = 3;
 
 /** What a query of all nodes has to read. */
 const TABLES = ['checks', 'dependency_groups', 'dependencies'] as const;
@@ -84,7 +81,7 @@ function measure(journal: Journal, { repetitions, nodes }: Pick<Scale, 'repetiti
           holdMs: await process.longestHoldMs(() => client.raw(pathOf(queryNodes), query)),
         };
       };
-      const rounds = await repeated(repetitions, round, WARM_UPS);
+      const rounds = await repeated(repetitions, round, SHORT_ROUND_WARM_UPS);
       await Promise.all([writeEcho.stop(), queryEcho.stop()]);
       return rounds;
     },

@@ -1,6 +1,6 @@
 import { withRunner } from '../bench-server.ts';
 import { bareWriteRate } from '../limits/bare-writes.ts';
-import { milliseconds, repeated } from '../load.ts';
+import { milliseconds, repeated, SHORT_ROUND_WARM_UPS } from '../load.ts';
 import { recordWithRunner, remoteStages, runPlan } from '../remote-plan.ts';
 import { type Row, rateRow } from '../row.ts';
 import type { Scale } from '../scale.ts';
@@ -17,7 +17,7 @@ export function runnerFanOut({ repetitions, fanOuts }: Scale): Promise<readonly 
     const rows: Row[] = [];
     for (const count of fanOuts) {
       const stages = remoteStages(count, 'FAN_OUT');
-      const rounds = await repeated(repetitions, async () => {
+      const round = async () => {
         const cpuBefore = process.cpuMs();
         const ms = await milliseconds(() => runPlan(client, stages));
         return {
@@ -26,7 +26,8 @@ export function runnerFanOut({ repetitions, fanOuts }: Scale): Promise<readonly 
           echo: await runner.bareRate(count),
           bare: await bareWriteRate(journal, recorded, PER_COMMIT),
         };
-      });
+      };
+      const rounds = await repeated(repetitions, round, SHORT_ROUND_WARM_UPS);
       const measured = {
         work: `fan-out of ${count.toLocaleString('en')} stages, one SYNC runner process, max_concurrent 0`,
         unit: 'stages/s',

@@ -1,15 +1,12 @@
 import { withRunner } from '../bench-server.ts';
 import { bareWriteRate } from '../limits/bare-writes.ts';
-import { load, repeated } from '../load.ts';
+import { load, repeated, SHORT_ROUND_WARM_UPS } from '../load.ts';
 import { recordWithRunner, remoteStages, runPlan } from '../remote-plan.ts';
 import { type Row, rateRow } from '../row.ts';
 import type { Scale } from '../scale.ts';
 
 const STAGES = 10;
 const IN_FLIGHT = 64;
-
-/** A round is over before its code is compiled well: the server takes a third less CPU from the fourth on. */
-const WARM_UPS = 3;
 
 /** Small plans, many at a time, each from its creation to its end. */
 export async function runnerPlans({ repetitions, plans }: Scale): Promise<readonly Row[]> {
@@ -29,7 +26,7 @@ export async function runnerPlans({ repetitions, plans }: Scale): Promise<readon
           bare: await bareWriteRate(journal, count, IN_FLIGHT),
         };
       },
-      WARM_UPS,
+      SHORT_ROUND_WARM_UPS,
     ),
   );
   return [
