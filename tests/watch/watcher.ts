@@ -94,7 +94,8 @@ export class Watcher {
     await wire.opened;
     watch.latest = (await this.#world.revisionOf(watch.wish.plan)) ?? watch.latest;
     const ended = wire.ended.then((end) => {
-      watch.end = end;
+      // What the server said to one that had left by then was not all read.
+      watch.end = watch.keys.length < most ? end : 'CUT';
     });
     await Promise.race([ended, this.#over]);
   }
