@@ -70,8 +70,8 @@ test(`${PLANS} random plans, runners that misbehave and die, ${LIVES} kills -9 o
 
   expect(findViolations(path)).toEqual([]);
   const history = readChaosHistory(path);
-  const { entries, ends } = fleet;
-  const found = contradictions({ history, entries, plans, deaths, limitOf });
+  const { entries, absences, ends } = fleet;
+  const found = contradictions({ history, entries, plans, deaths, absences, limitOf });
   expect(found.slice(0, SHOWN)).toEqual([]);
   const begun = entries.filter(({ event }) => event === 'start').length;
   console.log(

@@ -102,7 +102,9 @@ test('memory and open files stay flat over repeated runs', PATIENCE, async () =>
   const rounds: { readonly live: number; readonly rss: number; readonly files: number }[] = [];
   for (let round = 0; round < 5; round++) {
     await runOnce(address, 300);
-    await waitFor('the connection to be closed', () => round === 0 || cost.openFiles() <= (rounds[0]?.files ?? 0));
+    const fewest = Math.min(...rounds.map(({ files }) => files));
+    // The connection of this round closes in its own time; what stays open after it never does.
+    await waitFor('no more files to be open than after earlier rounds', () => cost.openFiles() <= fewest);
     rounds.push({ ...(await cost.memory()), files: cost.openFiles() });
   }
   console.log(
@@ -112,10 +114,7 @@ test('memory and open files stay flat over repeated runs', PATIENCE, async () =>
   );
   const [, second, ...later] = rounds;
   // The first round fills caches and compiles code. What grew with each of 300 stages would be seen.
-  for (const { live, files } of later) {
-    expect(live - (second?.live ?? 0)).toBeLessThan(3e6);
-    expect(files).toBeLessThanOrEqual(second?.files ?? 0);
-  }
+  for (const { live } of later) expect(live - (second?.live ?? 0)).toBeLessThan(3e6);
 });
 
 /** A plan from its creation to its end, watched, over a connection of its own. */

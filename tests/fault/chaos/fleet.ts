@@ -14,6 +14,9 @@ const LONGEST_ABSENCE_MS = 800;
 const LONGEST_PEACE_MS = 4000;
 const LONGEST_FREEZE_MS = 2500;
 
+/** A process that did not run for a while, or has ended; milliseconds since the epoch. */
+export type Absence = { readonly pid: number; readonly from: number; readonly to: number };
+
 type Init = { readonly folder: string; readonly orchestrator: string; readonly dice: Dice };
 
 /** The runner processes. Whichever ends is started again, until the fleet goes home. */
@@ -21,6 +24,7 @@ export class Fleet {
   readonly #init: Init;
   readonly #processes = new Map<string, ChildProcess>();
   readonly #home = new AbortController();
+  readonly #absences: Absence[] = [];
   #ends = 0;
 
   constructor(init: Init) {
@@ -42,9 +46,11 @@ export class Fleet {
       if (dice.chance(0.5)) {
         victim.kill('SIGKILL');
       } else {
+        const from = Date.now();
         victim.kill('SIGSTOP');
         await delay(dice.below(LONGEST_FREEZE_MS));
         victim.kill('SIGCONT');
+        this.#noteAbsence(victim, from, Date.now());
       }
     }
   }
@@ -52,6 +58,11 @@ export class Fleet {
   /** What all runners have noted. */
   get entries(): readonly LogEntry[] {
     return MEMBERS.flatMap(({ runnerId }) => readLog(this.#log(runnerId)));
+  }
+
+  /** When which of its processes stood still, and since when they are no more. */
+  get absences(): readonly Absence[] {
+    return this.#absences;
   }
 
   /** How often a runner process has ended. */
@@ -73,9 +84,14 @@ export class Fleet {
       });
       this.#processes.set(options.runnerId, child);
       await once(child, 'exit');
+      this.#noteAbsence(child, Date.now(), Number.POSITIVE_INFINITY);
       this.#ends += 1;
       await delay(dice.below(LONGEST_ABSENCE_MS), undefined, { signal }).catch(() => {});
     }
+  }
+
+  #noteAbsence({ pid }: ChildProcess, from: number, to: number): void {
+    if (pid !== undefined) this.#absences.push({ pid, from, to });
   }
 
   #log(runnerId: string): string {

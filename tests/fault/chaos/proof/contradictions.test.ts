@@ -59,6 +59,7 @@ const evidence: Evidence = {
   entries,
   plans: [{ planId: 'p', ends: ['stage:s', 'check:c'] }],
   deaths: [900],
+  absences: [],
   limitOf: () => 1,
 };
 
@@ -127,6 +128,14 @@ describe('accepted is', () => {
     [
       'one whose server died before it heard that',
       { ...livedSilently(life.reserved, incomplete('TIMEOUT')), entries: [declined], deaths: [1500] },
+    ],
+    [
+      'one that was killed before it could say so',
+      {
+        ...livedSilently(life.reserved, incomplete('RUNNER_ERROR', { at: 1100 })),
+        entries: [declined],
+        absences: [{ pid: declined.pid, from: 1110, to: Number.POSITIVE_INFINITY }],
+      },
     ],
     [
       'a finding that came too late',
@@ -241,6 +250,15 @@ describe('noticed is', () => {
       { ...lived(life.reserved, incomplete('TIMEOUT')), entries: [declined] },
       /not taken back/,
     ],
+    ...[
+      { pid: declined.pid, from: 900, to: declined.time - 1 },
+      { pid: declined.pid, from: 3001, to: Number.POSITIVE_INFINITY },
+      { pid: declined.pid + 1, from: 1026, to: 1500 },
+    ].map((absence): [string, Parameters<typeof found>[0], RegExp] => [
+      `the same, whose runner said so: ${JSON.stringify(absence)}`,
+      { ...lived(life.reserved, incomplete('RUNNER_ERROR')), entries: [declined], absences: [absence] },
+      /not taken back/,
+    ]),
     [
       'a deadline that nobody acts on',
       lived(life.reserved, incomplete('TIMEOUT', { at: 15_001 })),

@@ -1,4 +1,5 @@
 import type { FollowedPlan } from '../author.ts';
+import type { Absence } from '../fleet.ts';
 import type { ChaosHistory } from '../history.ts';
 import type { LogEntry } from '../log.ts';
 import { invented, lostAnswers, lostWords, wrongReplies } from './answers.ts';
@@ -17,12 +18,14 @@ export type Evidence = {
   readonly plans: readonly FollowedPlan[];
   /** When servers were dead, each before the next one started; milliseconds since the epoch. */
   readonly deaths: readonly number[];
+  /** When processes of runners were not there. */
+  readonly absences: readonly Absence[];
   /** The most executions of a runner of one type at a time. */
   readonly limitOf: (runnerId: string) => number;
 };
 
 /** Everything in which runners, authors and the database contradict each other or the rules. */
-export function contradictions({ history, entries, plans, deaths, limitOf }: Evidence): readonly string[] {
+export function contradictions({ history, entries, plans, deaths, absences, limitOf }: Evidence): readonly string[] {
   const lives = livesOf(history.changes);
   const tenures = tenuresOf(lives);
   return [
@@ -37,7 +40,7 @@ export function contradictions({ history, entries, plans, deaths, limitOf }: Evi
     ...brokenLives(lives),
     ...wrongRestarts(tenures, deaths),
     ...lostTooSoon(tenures, deaths),
-    ...notTakenBack(tenures, entries, deaths),
+    ...notTakenBack(tenures, entries, deaths, absences),
     ...overdue(lives, Math.max(0, ...deaths)),
     ...brokenEnds(history, plans),
   ];

@@ -1,3 +1,4 @@
+import type { Absence } from '../fleet.ts';
 import type { LogEntry } from '../log.ts';
 import type { Lives, Tenure } from './lives.ts';
 
@@ -6,6 +7,9 @@ const LATEST_END_MS = 10_000;
 
 /** The least heartbeat_timeout there is. */
 const LEAST_HEARTBEAT_MS = 1000;
+
+/** Well above what the end of a process takes until its parent knows, which its server may know before. */
+const NOTICED_MS = 1000;
 
 /** Why an attempt may end that has outlived the server which executed it: by the restart, or by its runner's own word. */
 const AFTER_DEATH: readonly (string | undefined)[] = ['SERVER_RESTART', 'CHAOS', undefined];
@@ -30,26 +34,35 @@ export function lostTooSoon(tenures: readonly Tenure[], deaths: readonly number[
     .map((tenure) => `was given up right after a restart: ${JSON.stringify(tenure)}`);
 }
 
-/** Pushed attempts whose runners said that they begin nothing, and which stayed with them. */
+/**
+ * Pushed attempts whose runners said that they begin nothing, and which stayed with them. A runner notes its word before it
+ * says it, so the word of one that was absent afterwards need not have been heard; nor may a server that died.
+ */
 export function notTakenBack(
   tenures: readonly Tenure[],
   entries: readonly LogEntry[],
   deaths: readonly number[],
+  absences: readonly Absence[],
 ): readonly string[] {
-  const declined = new Map(
+  const declines = new Map(
     entries
       .filter(({ event, way }) => event === 'decline' && way !== 'ACQUIRE')
-      .map(({ executionId, time }) => [executionId, time]),
+      .map((entry) => [entry.executionId, entry]),
   );
   return tenures.flatMap((tenure) => {
-    const at = declined.get(tenure.executionId);
+    const decline = declines.get(tenure.executionId);
+    if (decline === undefined) return [];
+    const { time: at, pid } = decline;
     // An attempt that had been given up by then is nobody's to take back.
-    if (at !== undefined && tenure.end !== undefined && tenure.to <= at) return [];
-    // A server that died meanwhile may not have heard of it.
-    if (at === undefined || deaths.some((death) => tenure.from < death && death < tenure.to)) return [];
+    if (tenure.end !== undefined && tenure.to <= at) return [];
+    const isUnheard =
+      deaths.some((death) => tenure.from < death && death < tenure.to) ||
+      absences.some((absence) => absence.pid === pid && at <= absence.to && absence.from <= tenure.to + NOTICED_MS);
     const isTakenBack = tenure.end !== undefined && tenure.end.executionId === undefined;
     const isCancelled = tenure.end?.failureReason === 'CANCELLED';
-    return isTakenBack || isCancelled ? [] : [`was declined at ${at} and not taken back: ${JSON.stringify(tenure)}`];
+    return isUnheard || isTakenBack || isCancelled
+      ? []
+      : [`was declined at ${at} and not taken back: ${JSON.stringify(tenure)}`];
   });
 }
 
