@@ -1,24 +1,42 @@
+import { createRequire } from 'node:module';
 import { type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import type { Server } from '@grpc/grpc-js';
-import { ReflectionService } from '@grpc/reflection';
+import type * as Library from '@grpc/reflection';
 import { file_google_rpc_error_details } from '../../../gen/google/rpc/error_details_pb.js';
 import { file_google_rpc_status } from '../../../gen/google/rpc/status_pb.js';
 import { Health } from '../../../gen/grpc/health/v1/health_pb.js';
+import type { LateService } from './missing-handlers.ts';
+
+/** Paths of reflection begin so. */
+const PATHS = ['/grpc.reflection.v1.', '/grpc.reflection.v1alpha.'];
 
 /**
- * Adds server reflection, v1 and v1alpha, for the given services and health: tools need no copy of the contract. The messages of
+ * Server reflection, v1 and v1alpha, for the given services and health: tools need no copy of the contract. The messages of
  * error details are in it too, so that tools can show them.
  */
-export function addReflection(server: Server, ownServices: readonly DescService[]): void {
-  const services = [...ownServices, Health];
-  const roots = [...services.map((service) => service.file), file_google_rpc_error_details, file_google_rpc_status];
-  const fileDescriptorProtos = withImports(roots).map((file) =>
-    Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)),
-  );
-  // Of a definition, reflection reads nothing but the descriptors.
-  const root = { format: 'Protocol Buffer 3 EnumDescriptorProto', type: {}, fileDescriptorProtos } as const;
-  new ReflectionService({ root }, { services: services.map((service) => service.typeName) }).addToServer(server);
+export class Reflection implements LateService {
+  readonly #services: readonly DescService[];
+
+  constructor(ownServices: readonly DescService[]) {
+    this.#services = [...ownServices, Health];
+  }
+
+  owns(path: string): boolean {
+    return PATHS.some((prefix) => path.startsWith(prefix));
+  }
+
+  addTo(server: Server): void {
+    const { ReflectionService }: typeof Library = createRequire(import.meta.url)('@grpc/reflection');
+    const files = this.#services.map((service) => service.file);
+    const fileDescriptorProtos = withImports([...files, file_google_rpc_error_details, file_google_rpc_status]).map(
+      (file) => Buffer.from(toBinary(FileDescriptorProtoSchema, file.proto)),
+    );
+    // Of a definition, reflection reads nothing but the descriptors.
+    const root = { format: 'Protocol Buffer 3 EnumDescriptorProto', type: {}, fileDescriptorProtos } as const;
+    const services = this.#services.map((service) => service.typeName);
+    new ReflectionService({ root }, { services }).addToServer(server);
+  }
 }
 
 function withImports(roots: readonly DescFile[]): readonly DescFile[] {

@@ -16,13 +16,13 @@ import { type Method, methodPath } from '../method.ts';
 import { servedServices } from '../methods.ts';
 import { callFacts } from './call-headers.ts';
 import { CallRegistry } from './call-registry.ts';
-import { HEALTH_PATH, Health } from './health.ts';
+import { Health } from './health.ts';
 import { Listener, type ListenOptions } from './listener.ts';
+import { findMissingHandlers, identity } from './missing-handlers.ts';
 import { type CallGrace, CallMemory, defaultCallGrace, OpenCall } from './open-call.ts';
-import { addReflection } from './reflection.ts';
+import { Reflection } from './reflection.ts';
 import { type ServeDeps, serveCall } from './serve-call.ts';
 import { toGrpcStatus } from './status.ts';
-import { identity, interceptUnknownMethods } from './unknown-methods.ts';
 
 /** How messages and connections are bounded. Times in milliseconds; 0 = no such limit. */
 export type GrpcLimits = {
@@ -51,6 +51,7 @@ export class GrpcServer {
   readonly #methods: ReadonlyMap<string, Method>;
   readonly #calls = new CallRegistry();
   readonly #health = new Health(servedServices.map((service) => service.typeName));
+  readonly #lateServices = [this.#health, new Reflection(servedServices)];
   readonly #server: Server;
   readonly #listener: Listener;
   readonly #closeConnections: (graceMs: number) => void;
@@ -62,9 +63,7 @@ export class GrpcServer {
     this.#methods = new Map(deps.methods.map((method) => [methodPath(method.desc), method]));
     this.#server = new Server({ ...serverOptions(deps.limits), interceptors: [this.#interceptor()] });
     for (const path of this.#methods.keys()) this.#server.register(path, () => {}, asBuffer, identity, 'unary');
-    this.#health.addTo(this.#server);
-    addReflection(this.#server, servedServices);
-    interceptUnknownMethods(this.#server);
+    findMissingHandlers(this.#server, this.#lateServices);
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#listener = new Listener((socket) => injector.injectConnection(socket));
     this.#closeConnections = (graceMs) => injector.drain(graceMs);
@@ -144,14 +143,11 @@ export class GrpcServer {
   }
 
   #refusal(path: string, method: Method | undefined): AppError | undefined {
-    if (this.#isDraining && !path.startsWith(HEALTH_PATH)) return draining();
-    if (method !== undefined || OTHER_SERVICES.some((prefix) => path.startsWith(prefix))) return undefined;
+    if (this.#isDraining && !this.#health.owns(path)) return draining();
+    if (method !== undefined || this.#lateServices.some((service) => service.owns(path))) return undefined;
     return new AppError('NOT_IMPLEMENTED', `this server has no method ${path.slice(1)}`);
   }
 }
-
-/** Services that bring handlers of their own. */
-const OTHER_SERVICES = [HEALTH_PATH, '/grpc.reflection.v1.', '/grpc.reflection.v1alpha.'];
 
 /** How long a peer has, once the server drains, to take what it was answered. */
 const UNREAD_GRACE_MS = 1500;
