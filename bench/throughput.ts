@@ -16,8 +16,8 @@ export type Throughput = {
   readonly inFlight: number;
   readonly least: { readonly rate: number; readonly shareOfEcho?: number };
   readonly p99Most: number;
-  /** Makes a server ready for a round of calls; answers what each of them sends. */
-  requests(client: BenchClient): Promise<(index: number) => Buffer>;
+  /** Makes a server ready for so many calls; answers what each of them sends. */
+  requests(client: BenchClient, calls: number): Promise<readonly Buffer[]>;
 };
 
 /** Rate and latencies, held against a bare echo of the same bytes and a bare program that writes the same rows. */
@@ -62,29 +62,35 @@ export async function throughputRows(throughput: Throughput, scale: Scale): Prom
 
 function record({ path, inFlight, requests }: Throughput, { bareCalls }: Scale): Promise<Journal> {
   return recordJournal(async (client, begin) => {
-    const request = await requests(client);
+    const messages = await requests(client, bareCalls);
     begin();
-    await load(inFlight, bareCalls, (index) => client.raw(path, request(index)));
+    await sendAll(inFlight, messages, (message) => client.raw(path, message));
   });
 }
 
 /** Server and limits by turns, so that what else the machine does meets all of them. */
 function measure({ path, inFlight, requests }: Throughput, journal: Journal, { repetitions, calls, bareCalls }: Scale) {
   return withServer(async ({ process, client }) => {
-    const sample = await requests(client);
-    const echo = await Echo.start((await client.raw(path, sample(0))).length);
+    const [sample] = await requests(client, 1);
+    if (sample === undefined) throw new Error('there is nothing to send');
+    const echo = await Echo.start((await client.raw(path, sample)).length);
     const rounds = await repeated(repetitions, async () => {
-      const request = await requests(client);
+      const messages = await requests(client, calls);
       const cpuBefore = process.cpuMs();
-      const own = await load(inFlight, calls, (index) => client.raw(path, request(index)));
+      const own = await sendAll(inFlight, messages, (message) => client.raw(path, message));
       return {
         own,
         cpuMs: (process.cpuMs() - cpuBefore) / calls,
-        echo: await load(inFlight, calls, (index) => echo.call(request(index))),
+        echo: await sendAll(inFlight, messages, (message) => echo.call(message)),
         bareRate: await bareWriteRate(journal, bareCalls, inFlight),
       };
     });
     await echo.stop();
     return rounds;
   });
+}
+
+/** The messages are made before, and making them is not measured. */
+function sendAll(inFlight: number, messages: readonly Buffer[], send: (message: Buffer) => Promise<unknown>) {
+  return load(inFlight, messages.length, (index) => send(messages[index] ?? Buffer.alloc(0)));
 }

@@ -12,8 +12,10 @@ const creating: Throughput = {
   inFlight: 64,
   least: { rate: 8000, shareOfEcho: 0.55 },
   p99Most: 25,
-  async requests() {
-    return (index) => encode(createWorkPlan, { metadata: { commit: `${index}`.padStart(40, '0'), branch: 'main' } });
+  async requests(_client, calls) {
+    return Array.from({ length: calls }, (_, index) =>
+      encode(createWorkPlan, { metadata: { commit: `${index}`.padStart(40, '0'), branch: 'main' } }),
+    );
   },
 };
 

@@ -12,11 +12,12 @@ const writing: Throughput = {
   inFlight: 32,
   least: { rate: 4000 },
   p99Most: 30,
-  async requests(client) {
+  async requests(client, calls) {
     const { workPlan } = await client.call(createWorkPlan, {});
     const workPlanId = workPlan?.id ?? '';
-    return (index) =>
-      encode(writeNodes, { workPlanId, checks: [{ id: `check-${index}` }], stages: [{ id: `stage-${index}` }] });
+    return Array.from({ length: calls }, (_, index) =>
+      encode(writeNodes, { workPlanId, checks: [{ id: `check-${index}` }], stages: [{ id: `stage-${index}` }] }),
+    );
   },
 };
 
