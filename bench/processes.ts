@@ -16,6 +16,9 @@ export type ServerStart = {
   readonly isProbed?: boolean;
 };
 
+/** Those of `npm start`. */
+const NODE_OPTIONS = ['--max-semi-space-size=8'];
+
 /** A process that serves gRPC: the server, or what it is held against. */
 export class ServingProcess {
   readonly address: string;
@@ -37,7 +40,7 @@ export class ServingProcess {
     await prepare?.(databaseIn(folder));
     const env = { GRPC_PORT: '0', SQLITE_PATH: databaseIn(folder), LOG_DIR: join(folder, 'logs') };
     const probe = isProbed ? ['--import', at('loop-probe.ts')] : [];
-    return ServingProcess.#start([...probe, entry], folder, env, isProbed);
+    return ServingProcess.#start([...NODE_OPTIONS, ...probe, entry], folder, env, isProbed);
   }
 
   /** A bare grpc-js server of one method whose answers have so many bytes. */

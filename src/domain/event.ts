@@ -1,5 +1,5 @@
 import type { Assignment } from './assignment.ts';
-import type { AttemptState, AttemptView, ProgressEntry } from './attempt.ts';
+import type { AttemptState, AttemptView } from './attempt.ts';
 import type { CheckResult, CheckState } from './check.ts';
 import type { GroupView } from './dependency/group.ts';
 import type { JsonObject } from './json.ts';
@@ -78,11 +78,15 @@ export type StageChange = {
   readonly attempts?: readonly AttemptChange[];
 };
 
-/** An attempt as of the revision, with the details only if they changed and the progress entries that were added. */
-export type AttemptChange = Omit<AttemptView, 'planId' | 'stageId' | 'progress'> & {
+/**
+ * An attempt as of the revision, with the details only if they changed and the progress entries that were added; without
+ * what only the server itself needs to know of it.
+ */
+export type AttemptChange = Omit<AttemptView, 'planId' | 'stageId' | ServersOwn> & {
   readonly oldState: AttemptState | undefined;
-  readonly progress: readonly ProgressEntry[];
 };
+
+type ServersOwn = 'answerDigest' | 'cancelBy' | 'confirmBy' | 'progressCount' | 'blockNewAttempts';
 
 export type PlanChange = {
   readonly outcome: Outcome | undefined;

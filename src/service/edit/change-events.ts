@@ -61,7 +61,25 @@ export function stageEvent(draft: StageDraft, head: EventHead, origin: EditOrigi
   };
 }
 
-function attemptChange(draft: AttemptDraft): AttemptChange {
-  const { planId: _plan, stageId: _stage, ...fields } = draft.current;
-  return { ...fields, oldState: draft.before?.state, details: draft.details, progress: draft.progress };
+function attemptChange({ current, before, details, progress }: AttemptDraft): AttemptChange {
+  return {
+    idx: current.idx,
+    state: current.state,
+    oldState: before?.state,
+    processUid: current.processUid,
+    executionId: current.executionId,
+    dispatch: current.dispatch,
+    runnerId: current.runnerId,
+    failure: current.failure,
+    createdAt: current.createdAt,
+    updatedAt: current.updatedAt,
+    startedAt: current.startedAt,
+    endedAt: current.endedAt,
+    availableAt: current.availableAt,
+    deadline: current.deadline,
+    heartbeatBy: current.heartbeatBy,
+    progressPercent: current.progressPercent,
+    details,
+    progress,
+  };
 }

@@ -3,13 +3,14 @@ import type {
   AttemptWrite as AttemptWritePb,
   ProgressEntry as ProgressEntryPb,
 } from '../../../gen/turboci/v1/stage_pb.js';
-import type { AttemptView, ProgressEntry } from '../../domain/attempt.ts';
+import type { ProgressEntry } from '../../domain/attempt.ts';
+import type { AttemptChange } from '../../domain/event.ts';
 import { attemptState } from './enums.ts';
 import { decodeFailure, encodeFailure } from './failure.ts';
 import { fromTimestamp, toOptionalTimestamp, toTimestamp } from './time.ts';
 
 /** What of an attempt goes over the wire; it travels inside its stage. */
-export type ShownAttempt = Omit<AttemptView, 'planId' | 'stageId'>;
+export type ShownAttempt = Omit<AttemptChange, 'oldState' | 'dispatch'>;
 
 export function encodeAttempt(attempt: ShownAttempt): AttemptPb {
   return {
