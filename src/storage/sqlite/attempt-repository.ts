@@ -2,7 +2,9 @@ import type { Attempt } from '../../domain/attempt.ts';
 import { queueOf } from '../../domain/queue.ts';
 import type { AttemptKey, AttemptReader, AttemptRepository } from '../attempt-repository.ts';
 import {
+  attemptChangeColumns,
   attemptColumns,
+  attemptHandOutColumns,
   attemptKeyColumns,
   fromAttemptRow,
   fromProgressRow,
@@ -11,28 +13,6 @@ import {
 } from './attempt-row.ts';
 import { fromJson, toJson } from './json-column.ts';
 import type { Arg, Statements } from './statements.ts';
-
-/** What changes when an attempt is handed out, taken back or confirmed. */
-const handOutColumns = ['process_uid', 'execution_id', 'dispatch', 'runner_id', 'available_at', 'confirm_by'] as const;
-
-/** What else changes; details apart. */
-const changeColumns = [
-  'state',
-  'failure_message',
-  'failure_reason',
-  'failure_at',
-  'updated_at',
-  'started_at',
-  'ended_at',
-  'deadline',
-  'heartbeat_by',
-  'cancel_by',
-  'answer_digest',
-  'progress_percent',
-  'progress_count',
-  'block_new_attempts',
-  'due_at',
-] as const;
 
 export function attemptReader(statements: Statements): AttemptReader {
   const get = statements.prepare((db, arg: Arg<AttemptKey>) =>
@@ -73,9 +53,13 @@ export function attemptReader(statements: Statements): AttemptReader {
 
 export function attemptRepository(statements: Statements): AttemptRepository {
   const insert = statements.insert('stage_attempts', [...attemptColumns, 'due_at', 'runner_type', 'queue']);
-  const update = statements.update('stage_attempts', [...changeColumns, ...handOutColumns], attemptKeyColumns);
+  const update = statements.update(
+    'stage_attempts',
+    [...attemptChangeColumns, ...attemptHandOutColumns, 'due_at'],
+    attemptKeyColumns,
+  );
   // Apart, though it is one more statement: naming a column rewrites its indexes, even if it stays the same.
-  const updateInHand = statements.update('stage_attempts', changeColumns, attemptKeyColumns);
+  const updateInHand = statements.update('stage_attempts', [...attemptChangeColumns, 'due_at'], attemptKeyColumns);
   const setDetails = statements.prepare((db, arg: Arg<AttemptKey & { details: string | null }>) =>
     db
       .updateTable('stage_attempts')

@@ -13,30 +13,40 @@ export function fromAttemptKeyRow(row: Pick<Schema['stage_attempts'], (typeof at
   return { planId: row.work_plan_id, stageId: row.stage_id, idx: row.idx };
 }
 
-/** The columns that make an attempt; details and bookkeeping apart. */
-export const attemptColumns = [
-  ...attemptKeyColumns,
-  'state',
+/** What changes when an attempt is handed out, taken back or confirmed. */
+export const attemptHandOutColumns = [
   'process_uid',
-  'failure_message',
-  'failure_reason',
-  'failure_at',
   'execution_id',
   'dispatch',
   'runner_id',
-  'created_at',
+  'available_at',
+  'confirm_by',
+] as const;
+
+/** What else changes; details apart. */
+export const attemptChangeColumns = [
+  'state',
+  'failure_message',
+  'failure_reason',
+  'failure_at',
   'updated_at',
   'started_at',
   'ended_at',
-  'available_at',
   'deadline',
   'heartbeat_by',
   'cancel_by',
-  'confirm_by',
   'answer_digest',
   'progress_percent',
   'progress_count',
   'block_new_attempts',
+] as const;
+
+/** The columns that make an attempt; details and bookkeeping apart. */
+export const attemptColumns = [
+  ...attemptKeyColumns,
+  'created_at',
+  ...attemptHandOutColumns,
+  ...attemptChangeColumns,
 ] as const;
 
 type AttemptRow = Pick<Schema['stage_attempts'], (typeof attemptColumns)[number]>;

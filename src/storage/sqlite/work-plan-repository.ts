@@ -1,25 +1,13 @@
 import type { WorkPlanReader, WorkPlanRepository } from '../work-plan-repository.ts';
 import type { Arg, Statements } from './statements.ts';
 import { metadataJson, workPlanList } from './work-plan-list.ts';
-import { fromWorkPlanRow, toWorkPlanRow, workPlanColumns } from './work-plan-row.ts';
-
-/** What changes with an edit; state and outcome apart. */
-const changeColumns = [
-  'version',
-  'checks_planning',
-  'checks_planned',
-  'checks_waiting',
-  'checks_final',
-  'stages_planned',
-  'stages_attempting',
-  'stages_awaiting_group',
-  'stages_final',
-  'nodes_failed',
-  'nodes_cancelled',
-  'updated_at',
-  'cancelled_at',
-  'cancel_reason',
-] as const;
+import {
+  fromWorkPlanRow,
+  toWorkPlanRow,
+  workPlanChangeColumns,
+  workPlanColumns,
+  workPlanStateColumns,
+} from './work-plan-row.ts';
 
 export function workPlanReader(statements: Statements): WorkPlanReader {
   const get = statements.prepare((db, arg: Arg<{ id: string }>) =>
@@ -44,9 +32,9 @@ export function workPlanReader(statements: Statements): WorkPlanReader {
 export function workPlanRepository(statements: Statements): WorkPlanRepository {
   const insert = statements.insert('work_plans', workPlanColumns);
   const insertMetadata = statements.insert('work_plan_metadata', ['work_plan_id', 'key', 'value', 'created_at']);
-  const update = statements.update('work_plans', changeColumns, ['id']);
+  const update = statements.update('work_plans', workPlanChangeColumns, ['id']);
   // Apart from the rest: naming the state rewrites the index page that it stands in, even if it stays the same.
-  const updateState = statements.update('work_plans', ['state', 'outcome'], ['id']);
+  const updateState = statements.update('work_plans', workPlanStateColumns, ['id']);
   return {
     ...workPlanReader(statements),
     async insert(plan) {

@@ -2,10 +2,8 @@ import type { WorkPlan } from '../../domain/work-plan.ts';
 import { outcomeCodes, workPlanStateCodes } from './codes.ts';
 import type { Schema } from './schema.ts';
 
-export const workPlanColumns = [
-  'id',
-  'state',
-  'outcome',
+/** What every edit may change; state and outcome apart. */
+export const workPlanChangeColumns = [
   'version',
   'checks_planning',
   'checks_planned',
@@ -17,11 +15,15 @@ export const workPlanColumns = [
   'stages_final',
   'nodes_failed',
   'nodes_cancelled',
-  'created_at',
   'updated_at',
   'cancelled_at',
   'cancel_reason',
 ] as const;
+
+/** What is indexed, and changes seldom. */
+export const workPlanStateColumns = ['state', 'outcome'] as const;
+
+export const workPlanColumns = ['id', 'created_at', ...workPlanStateColumns, ...workPlanChangeColumns] as const;
 
 export type WorkPlanRow = Pick<Schema['work_plans'], (typeof workPlanColumns)[number]>;
 
