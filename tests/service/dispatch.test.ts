@@ -95,7 +95,8 @@ describe('the dispatcher', () => {
   it('remembers the end of a backoff that begins in the same write as other work', async () => {
     const clock = manualClock();
     const { executor, running, started, release } = heldExecutor();
-    const rig = await serviceRig({ executors: [executor], clock });
+    // One place: b cannot be handed out by the write itself, it has to be told of.
+    const rig = await serviceRig({ executors: [executor], clock, concurrency: 1 });
     const planId = await rig.createPlan();
     await rig.write(planId, { stages: [held('a')] });
     await waitFor('a', () => running.size === 1);
