@@ -14,6 +14,7 @@ const { queryNodes, createWorkPlan } = TurboCIOrchestrator.method;
 
 const STREAMS = 5;
 const BYTE_EVERY_MS = 100;
+const PREPARED_WITHIN_MS = 20_000;
 
 /** Calls that begin and do not end: half of them send nothing after their headers, half a byte now and then. */
 export function slowSenders(peers: number): Attack {
@@ -67,14 +68,16 @@ export function unreadAnswers({ calls, nodes, nodeBytes, limitBytes }: UnreadAns
 async function largePlan(port: number, nodes: number, nodeBytes: number): Promise<string> {
   const client = new TestClient(`127.0.0.1:${port}`);
   const api = turboci(client);
-  const { workPlan } = await api.createWorkPlan({});
+  // A deadline of its own: those of the attack are set for calls that get nowhere.
+  const init = { deadline: new Date(Date.now() + PREPARED_WITHIN_MS) };
+  const { workPlan } = await api.createWorkPlan({}, init);
   const workPlanId = workPlan?.id ?? '';
   const checks = Array.from({ length: nodes }, (_, at) => ({
     id: `c${at}`,
     state: CheckState.PLANNING,
     options: { text: 'x'.repeat(nodeBytes) },
   }));
-  await api.writeNodes({ workPlanId, checks });
+  await api.writeNodes({ workPlanId, checks }, init);
   client.close();
   return workPlanId;
 }
