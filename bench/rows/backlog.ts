@@ -2,7 +2,7 @@ import { CheckState, NodeType, NodeView } from '../../gen/turboci/v1/common_pb.j
 import { TurboCIOrchestrator } from '../../gen/turboci/v1/service_pb.js';
 import type { BenchClient } from '../bench-client.ts';
 import { withRunner } from '../bench-server.ts';
-import { milliseconds, repeated } from '../load.ts';
+import { milliseconds, repeated, SHORT_ROUND_WARM_UPS } from '../load.ts';
 import { remoteStages, runPlan } from '../remote-plan.ts';
 import { type Row, rateRow } from '../row.ts';
 import type { Scale } from '../scale.ts';
@@ -22,7 +22,7 @@ export async function backlog({ repetitions, backlog: { plans, stages, ready } }
     withRunner(async (empty) => {
       for (let plan = 0; plan < plans; plan++) await addBlocked(full.client, stages);
       const running = remoteStages(ready, 'FAN_OUT');
-      return repeated(repetitions, async () => {
+      const round = async () => {
         const emptyMs = await milliseconds(() => runPlan(empty.client, running));
         const cpuBefore = full.process.cpuMs();
         const ms = await milliseconds(() => runPlan(full.client, running));
@@ -31,7 +31,8 @@ export async function backlog({ repetitions, backlog: { plans, stages, ready } }
           cpuMs: (full.process.cpuMs() - cpuBefore) / ready,
           without: (ready / emptyMs) * 1000,
         };
-      });
+      };
+      return repeated(repetitions, round, SHORT_ROUND_WARM_UPS);
     }),
   );
   const blocked = (plans * stages).toLocaleString('en');

@@ -79,14 +79,14 @@ export type StageChange = {
 };
 
 /**
- * An attempt as of the revision, with the details only if they changed and the progress entries that were added; without
- * what only the server itself needs to know of it.
+ * An attempt as of the revision, with the details only if they changed and the progress entries that were added. Of what
+ * clients are not shown it has only how the attempt was handed out, which tells those who read the history in the database.
  */
-export type AttemptChange = Omit<AttemptView, 'planId' | 'stageId' | ServersOwn> & {
+export type AttemptChange = Omit<AttemptView, 'planId' | 'stageId' | Untold> & {
   readonly oldState: AttemptState | undefined;
 };
 
-type ServersOwn = 'answerDigest' | 'cancelBy' | 'confirmBy' | 'progressCount' | 'blockNewAttempts';
+type Untold = 'answerDigest' | 'cancelBy' | 'confirmBy' | 'progressCount' | 'blockNewAttempts';
 
 export type PlanChange = {
   readonly outcome: Outcome | undefined;

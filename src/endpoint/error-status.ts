@@ -32,6 +32,7 @@ const verdicts: Readonly<Record<ErrorReason, Verdict>> = {
   STAGE_NOT_FOUND: notFound,
   EXECUTION_NOT_FOUND: notFound,
   REGISTRATION_NOT_FOUND: notFound,
+  SERVICE_NOT_FOUND: notFound,
   MALFORMED_MESSAGE: invalid,
   INVALID_FIELD: invalid,
   REQUEST_LIMIT_EXCEEDED: invalid,

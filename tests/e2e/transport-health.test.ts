@@ -33,6 +33,27 @@ test('health of an unknown service is NOT_FOUND', async () => {
   );
 });
 
+test('a long name of an unknown service is not sent back whole, and costs nobody else the connection', async () => {
+  const client = (await startGrpc(fakeOrchestrator({}))).client();
+  const named = await refusal(client.call(Health.method.check, { service: 'x'.repeat(1_000_000) }));
+  expect([named.code, named.reason]).toEqual(['NOT_FOUND', 'SERVICE_NOT_FOUND']);
+  expect(named.message.length).toBeLessThan(300);
+  expect((await client.call(Health.method.check, {})).status).toBe(Serving.SERVING);
+});
+
+test('who watches is told what changes, and of a service that is not there that nobody knows it', async () => {
+  const server = await startGrpc(fakeOrchestrator({}));
+  const client = server.client();
+  server.grpc.announce(false);
+  const states = client.stream(Health.method.watch, {})[Symbol.asyncIterator]();
+  const unknown = client.stream(Health.method.watch, { service: 'no.such.Service' })[Symbol.asyncIterator]();
+  expect((await within('the state', states.next())).value).toMatchObject({ status: Serving.NOT_SERVING });
+  expect((await within('the state', unknown.next())).value).toMatchObject({ status: Serving.SERVICE_UNKNOWN });
+  server.grpc.announce(false);
+  server.grpc.announce(true);
+  expect((await within('the next state', states.next())).value).toMatchObject({ status: Serving.SERVING });
+});
+
 test('who watches the health is told of a drain at once, then the stream ends', async () => {
   const server = await startGrpc(fakeOrchestrator({}));
   const stream = server.client().stream(Health.method.watch, { service: 'turboci.v1.TurboCIExecutor' });

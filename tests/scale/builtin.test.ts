@@ -104,8 +104,11 @@ test('memory and open files stay flat over repeated runs', PATIENCE, async () =>
     await runOnce(address, 300);
     const fewest = Math.min(...rounds.map(({ files }) => files));
     // The connection of this round closes in its own time; what stays open after it never does.
-    await waitFor('no more files to be open than after earlier rounds', () => cost.openFiles() <= fewest);
-    rounds.push({ ...(await cost.memory()), files: cost.openFiles() });
+    const files = await waitFor('no more files to be open than after earlier rounds', () => {
+      const open = cost.openFiles();
+      return open <= fewest ? open : undefined;
+    });
+    rounds.push({ ...(await cost.memory()), files });
   }
   console.log(
     rounds

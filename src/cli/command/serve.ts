@@ -5,7 +5,7 @@ export function addServeCommand(program: Command): void {
     .command('serve')
     .summary('start a server')
     .description(
-      'Starts a server and serves until SIGINT or SIGTERM; the same as `npm start`. It is configured by environment ' +
+      'Starts a server and serves until SIGINT or SIGTERM; as `npm start` does. It is configured by environment ' +
         'variables, e.g. GRPC_PORT, SQLITE_PATH and TURBOCI_PROCESS_EXECUTOR; the README lists them all.',
     )
     .action(async () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextLoopTurn } from 'node:timers/promises';
 import {
   Server,
   ServerCredentials,
@@ -49,9 +50,12 @@ export type GrpcServerDeps = {
 export class GrpcServer {
   readonly #deps: GrpcServerDeps;
   readonly #methods: ReadonlyMap<string, Method>;
+  /** Served to the end: they tell of it. */
+  readonly #healthMethods: ReadonlyMap<string, Method>;
   readonly #calls = new CallRegistry();
   readonly #health = new Health(servedServices.map((service) => service.typeName));
-  readonly #lateServices = [this.#health, new Reflection(servedServices)];
+  readonly #reflection = new Reflection(servedServices);
+  readonly #hasHandler: (path: string) => boolean;
   readonly #server: Server;
   readonly #listener: Listener;
   readonly #closeConnections: (graceMs: number) => void;
@@ -60,10 +64,13 @@ export class GrpcServer {
 
   constructor(deps: GrpcServerDeps) {
     this.#deps = deps;
-    this.#methods = new Map(deps.methods.map((method) => [methodPath(method.desc), method]));
+    this.#methods = byPath(deps.methods);
+    this.#healthMethods = byPath(this.#health.methods);
     this.#server = new Server({ ...serverOptions(deps.limits), interceptors: [this.#interceptor()] });
-    for (const path of this.#methods.keys()) this.#server.register(path, () => {}, asBuffer, identity, 'unary');
-    findMissingHandlers(this.#server, this.#lateServices);
+    for (const path of [...this.#methods.keys(), ...this.#healthMethods.keys()]) {
+      this.#server.register(path, () => {}, asBuffer, identity, 'unary');
+    }
+    this.#hasHandler = findMissingHandlers(this.#server, (path) => this.#loadReflection(path));
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#listener = new Listener((socket) => injector.injectConnection(socket));
     this.#closeConnections = (graceMs) => injector.drain(graceMs);
@@ -111,6 +118,8 @@ export class GrpcServer {
 
   async #close(): Promise<void> {
     await this.#calls.none((open) => this.#methods.has(open.path));
+    // Those who watch the health have been told by then.
+    await nextLoopTurn();
     // What is left are watchers of the health, and tools that explore: they would never end by themselves.
     for (const open of this.#calls.all) open.end(toGrpcStatus(draining()));
     this.#closeConnections(CLOSE_GRACE_MS);
@@ -134,19 +143,36 @@ export class GrpcServer {
     return ({ path }, call) => {
       const open = new OpenCall(path, call, clock, grace, memory, () => this.#calls.delete(open));
       this.#calls.add(open);
-      const method = this.#methods.get(path);
-      const refusal = this.#refusal(path, method);
+      const method = this.#methods.get(path) ?? this.#healthMethods.get(path);
+      const refusal = this.#refusal(path);
       if (refusal !== undefined) open.end(toGrpcStatus(refusal));
       if (refusal !== undefined || method === undefined) return new ServerInterceptingCall(call);
       return new ServerInterceptingCall(call, { start: () => serveCall(open, method, serve) });
     };
   }
 
-  #refusal(path: string, method: Method | undefined): AppError | undefined {
-    if (this.#isDraining && !this.#health.owns(path)) return draining();
-    if (method !== undefined || this.#lateServices.some((service) => service.owns(path))) return undefined;
-    return new AppError('NOT_IMPLEMENTED', `this server has no method ${path.slice(1)}`);
+  #refusal(path: string): AppError | undefined {
+    if (this.#isDraining && !this.#healthMethods.has(path)) return draining();
+    return this.#hasHandler(path) ? undefined : missing(path);
   }
+
+  /** A process that can open no more files can not load it; its calls are refused until one can. */
+  #loadReflection(path: string): void {
+    if (this.#isDraining || !this.#reflection.owns(path)) return;
+    try {
+      this.#reflection.addTo(this.#server);
+    } catch (error) {
+      this.#deps.log.warn({ err: error }, 'reflection can not be loaded');
+    }
+  }
+}
+
+function byPath(methods: readonly Method[]): ReadonlyMap<string, Method> {
+  return new Map(methods.map((method) => [methodPath(method.desc), method]));
+}
+
+function missing(path: string): AppError {
+  return new AppError('NOT_IMPLEMENTED', `this server has no method ${path.slice(1)}`);
 }
 
 /** How long a peer has, once the server drains, to take what it was answered. */

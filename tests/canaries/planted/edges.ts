@@ -38,6 +38,34 @@ export const edges: readonly Canary[] = [
     caughtBy: [{ file: 'tests/abuse/slow.test.ts' }],
   },
   {
+    name: 'reflection-kills',
+    promise: 'P11',
+    bug: 'a server that can not load reflection for its first call dies of it',
+    isReal: true,
+    plants: [
+      {
+        file: 'src/transport/grpc/server.ts',
+        text: "this.#deps.log.warn({ err: error }, 'reflection can not be loaded');",
+        by: 'throw error;',
+      },
+    ],
+    caughtBy: [{ file: 'tests/fault/late-reflection.test.ts' }],
+  },
+  {
+    name: 'missing-method-hangs',
+    promise: 'P11',
+    bug: 'a call of a method that health or reflection does not have is never answered',
+    isReal: true,
+    plants: [
+      {
+        file: 'src/transport/grpc/server.ts',
+        text: 'return this.#hasHandler(path) ? undefined : missing(path);',
+        by: "return this.#hasHandler(path) || path.startsWith('/grpc.') ? undefined : missing(path);",
+      },
+    ],
+    caughtBy: [{ file: 'tests/e2e/transport-errors.test.ts', test: 'the unknown method /grpc.health.v1.Health/ is' }],
+  },
+  {
     name: 'drain-leaves-streams',
     promise: 'P12',
     bug: 'a drain waits for watches that would never end',

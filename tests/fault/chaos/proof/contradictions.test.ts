@@ -252,13 +252,18 @@ describe('noticed is', () => {
     ],
     ...[
       { pid: declined.pid, from: 900, to: declined.time - 1 },
-      { pid: declined.pid, from: 3001, to: Number.POSITIVE_INFINITY },
+      { pid: declined.pid, from: 2026, to: Number.POSITIVE_INFINITY },
       { pid: declined.pid + 1, from: 1026, to: 1500 },
     ].map((absence): [string, Parameters<typeof found>[0], RegExp] => [
       `the same, whose runner said so: ${JSON.stringify(absence)}`,
       { ...lived(life.reserved, incomplete('RUNNER_ERROR')), entries: [declined], absences: [absence] },
       /not taken back/,
     ]),
+    [
+      'a declined attempt that stays, of a server that died long after',
+      { ...lived(life.reserved, incomplete('TIMEOUT', { at: 5000 })), entries: [declined], deaths: [4000] },
+      /not taken back/,
+    ],
     [
       'a deadline that nobody acts on',
       lived(life.reserved, incomplete('TIMEOUT', { at: 15_001 })),

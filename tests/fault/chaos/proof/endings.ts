@@ -8,7 +8,7 @@ const LATEST_END_MS = 10_000;
 /** The least heartbeat_timeout there is. */
 const LEAST_HEARTBEAT_MS = 1000;
 
-/** Well above what the end of a process takes until its parent knows, which its server may know before. */
+/** Well above what a word takes to its server, and the end of a process until the test knows of it. */
 const NOTICED_MS = 1000;
 
 /** Why an attempt may end that has outlived the server which executed it: by the restart, or by its runner's own word. */
@@ -56,8 +56,8 @@ export function notTakenBack(
     // An attempt that had been given up by then is nobody's to take back.
     if (tenure.end !== undefined && tenure.to <= at) return [];
     const isUnheard =
-      deaths.some((death) => tenure.from < death && death < tenure.to) ||
-      absences.some((absence) => absence.pid === pid && at <= absence.to && absence.from <= tenure.to + NOTICED_MS);
+      deaths.some((death) => tenure.from < death && death < tenure.to && death <= at + NOTICED_MS) ||
+      absences.some((absence) => absence.pid === pid && at <= absence.to && absence.from <= at + NOTICED_MS);
     const isTakenBack = tenure.end !== undefined && tenure.end.executionId === undefined;
     const isCancelled = tenure.end?.failureReason === 'CANCELLED';
     return isUnheard || isTakenBack || isCancelled

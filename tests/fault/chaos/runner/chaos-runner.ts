@@ -11,7 +11,7 @@ import type { Task } from './task.ts';
 const { method } = TurboCIOrchestrator;
 
 /** Each refusal spares the runner for a second, so it must be rare to let anything else happen. */
-const REFUSES = 0.008;
+const REFUSES = 0.016;
 
 /** How a runner says that it begins nothing. */
 export type Refusal = 'NOT_ACCEPTED' | 'RESOURCE_EXHAUSTED' | 'UNIMPLEMENTED';
