@@ -213,7 +213,7 @@ const variables = z.object({
   GRPC_MAX_SEND_BYTES: variable(
     bytes,
     '256MiB',
-    'Largest message to send, and the most that answers nobody takes may hold together: then the largest and longest held are given up.',
+    'Largest message to send, and the most that answers nobody takes may hold together: then those held longest are given up.',
   ),
   TURBOCI_LIMIT_MESSAGE_BYTES: variable(bytes, '16MiB', 'Largest message to receive, also after decompression.'),
   TURBOCI_LIMIT_NODES_PER_WRITE: limit('nodesPerWrite', 1, 'Nodes in one write.'),

@@ -8,7 +8,7 @@ const meanings: Readonly<Record<ErrorReason, string>> = {
   STAGE_NOT_FOUND: 'The plan has no such stage. Create it first.',
   EXECUTION_NOT_FOUND: 'There is no such execution. Check the id; if it is right, stop working on it.',
   SERVICE_NOT_FOUND:
-    'Health was asked about a service that the server does not have. Ask about one that reflection lists, or "" for the server as a whole.',
+    'Health was asked about a service that the server does not have. Ask about one of turboci.v1 that it serves, or "" for the server as a whole.',
   REGISTRATION_NOT_FOUND: 'The runner is not registered (any more), or was registered again since. Register it.',
   MALFORMED_MESSAGE: 'The bytes are no message of the expected type (or not UTF-8, or nested too deeply).',
   INVALID_FIELD: 'A field has a value that it can not have; the field path and the rule are in BadRequest.',

@@ -68,9 +68,8 @@ test('a stage whose attempts changed: the last is the one that the event is abou
   const attempt = (idx: number, over: Partial<AttemptChange>): AttemptChange => ({
     ...{ idx, state: 'PENDING', oldState: undefined, processUid: undefined, failure: undefined, details: undefined },
     ...{ executionId: undefined, runnerId: undefined, createdAt: 1, updatedAt: 1, startedAt: undefined },
-    ...{ endedAt: undefined, availableAt: 1, deadline: undefined, heartbeatBy: undefined, cancelBy: undefined },
-    ...{ dispatch: undefined, confirmBy: undefined, answerDigest: undefined },
-    ...{ progressPercent: 0, progressCount: 0, blockNewAttempts: false, progress: [] },
+    ...{ endedAt: undefined, availableAt: 1, deadline: undefined, heartbeatBy: undefined },
+    ...{ dispatch: undefined, progressPercent: 0, progress: [] },
     ...over,
   });
   const event: PlanHistoryEvent = {

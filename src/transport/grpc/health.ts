@@ -100,5 +100,8 @@ function encoded(status: Status): Uint8Array {
 }
 
 function unknownService(service: string): AppError {
-  return new AppError('SERVICE_NOT_FOUND', `this server has no service ${JSON.stringify(service.slice(0, SHOWN))}`);
+  const name = service.slice(0, SHOWN);
+  return new AppError('SERVICE_NOT_FOUND', `this server has no service ${JSON.stringify(name)}`, {
+    metadata: { resource_type: 'service', resource_name: name },
+  });
 }

@@ -10,6 +10,9 @@ import { Health } from '../../../gen/grpc/health/v1/health_pb.js';
 /** Paths of reflection begin so. */
 const PATHS = ['/grpc.reflection.v1.', '/grpc.reflection.v1alpha.'];
 
+/** What the library adds to a server. */
+const METHODS = PATHS.map((path) => `${path}ServerReflection/ServerReflectionInfo`);
+
 /**
  * Server reflection, v1 and v1alpha, for the given services and health: tools need no copy of the contract. The messages of
  * error details are in it too, so that tools can show them. It is loaded for the first call that explores: it takes memory
@@ -28,9 +31,19 @@ export class Reflection {
     return PATHS.some((prefix) => path.startsWith(prefix));
   }
 
-  /** Adds its handlers to the server, once. Throws if it can not be loaded, and may be tried again. */
+  /** Adds its handlers to the server, once. Throws if it can not be loaded; nothing is added then. */
   addTo(server: Server): void {
     if (this.#isAdded) return;
+    try {
+      this.#load(server);
+      this.#isAdded = true;
+    } catch (error) {
+      for (const method of METHODS) server.unregister(method);
+      throw error;
+    }
+  }
+
+  #load(server: Server): void {
     // `import` would answer too late: the call that needs it is looking for its handler.
     const { ReflectionService }: typeof Library = createRequire(import.meta.url)('@grpc/reflection');
     const files = this.#services.map((service) => service.file);
@@ -41,7 +54,6 @@ export class Reflection {
     const root = { format: 'Protocol Buffer 3 EnumDescriptorProto', type: {}, fileDescriptorProtos } as const;
     const services = this.#services.map((service) => service.typeName);
     new ReflectionService({ root }, { services }).addToServer(server);
-    this.#isAdded = true;
   }
 }
 

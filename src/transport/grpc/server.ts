@@ -56,6 +56,7 @@ export class GrpcServer {
   readonly #health = new Health(servedServices.map((service) => service.typeName));
   readonly #reflection = new Reflection(servedServices);
   readonly #hasHandler: (path: string) => boolean;
+  #nextLoadAt = 0;
   readonly #server: Server;
   readonly #listener: Listener;
   readonly #closeConnections: (graceMs: number) => void;
@@ -156,12 +157,14 @@ export class GrpcServer {
     return this.#hasHandler(path) ? undefined : missing(path);
   }
 
-  /** A process that can open no more files can not load it; its calls are refused until one can. */
+  /** A process that can open no more files can not load it: its calls are refused, and after a while it is tried again. */
   #loadReflection(path: string): void {
-    if (this.#isDraining || !this.#reflection.owns(path)) return;
+    const now = this.#deps.clock.now();
+    if (this.#isDraining || now < this.#nextLoadAt || !this.#reflection.owns(path)) return;
     try {
       this.#reflection.addTo(this.#server);
     } catch (error) {
+      this.#nextLoadAt = now + LOAD_AGAIN_MS;
       this.#deps.log.warn({ err: error }, 'reflection can not be loaded');
     }
   }
@@ -174,6 +177,9 @@ function byPath(methods: readonly Method[]): ReadonlyMap<string, Method> {
 function missing(path: string): AppError {
   return new AppError('NOT_IMPLEMENTED', `this server has no method ${path.slice(1)}`);
 }
+
+/** Between two tries to load reflection: each holds the event loop, and is logged when it fails. */
+const LOAD_AGAIN_MS = 1000;
 
 /** How long a peer has, once the server drains, to take what it was answered. */
 const UNREAD_GRACE_MS = 1500;

@@ -35,8 +35,8 @@ export function toGrpcStatus(error: AppError): GrpcStatus {
 }
 
 /**
- * A status that grpc-js made by itself, in our words. Those for which the contract has no reason, such as the health
- * service's own, stay as they are.
+ * A status that grpc-js made by itself, in our words. Those for which the contract has no reason, such as
+ * reflection's, stay as they are.
  */
 export function explained(status: GrpcStatus): GrpcStatus {
   if (status.code === grpcStatus.OK || (status.metadata?.get(DETAILS_KEY).length ?? 0) > 0) return status;
