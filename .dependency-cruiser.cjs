@@ -73,7 +73,7 @@ module.exports = {
 
     library('sql', ['kysely', 'better-sqlite3'], ['^src/storage/sqlite/', '^migrations/']),
     library('zod', ['zod'], ['^src/endpoint/', '^src/cli/', '^src/config[.]ts$']),
-    library('grpc', ['@grpc/[^/]+', 'grpc-health-check'], ['^src/(transport|cli|runner)/']),
+    library('grpc', ['@grpc/[^/]+'], ['^src/(transport|cli|runner)/']),
     library('connect', ['@connectrpc/[^/]+'], ['^src/transport/']),
     library('protobuf', ['@bufbuild/protobuf'], ['^src/(transport|cli|runner)/', '^gen/']),
     library('cli', ['commander', 'log-update', 'yaml'], ['^src/cli/']),
